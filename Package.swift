@@ -1,0 +1,83 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// C kernels stay optimised in debug builds: at -O0 they are twelve times slower and the tests would crawl.
+let kernelSettings: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .debug))]
+
+/// `Tensor.span` and `Tensor.mutableSpan` are properties that return spans.
+let spans: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
+
+let package = Package(
+  name: "walsh",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "walsh", targets: ["walsh"]),
+    .library(
+      name: "Walsh",
+      targets: [
+        "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
+        "WalshQuantization", "WalshEvaluation", "WalshReports",
+      ]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .target(name: "CKernels", cSettings: kernelSettings),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(
+      name: "WalshTensor",
+      dependencies: [
+        "CKernels", .target(name: "COpenBLAS", condition: .when(platforms: [.linux])),
+      ],
+      swiftSettings: spans),
+    .target(name: "WalshTransforms", dependencies: ["WalshTensor", "CKernels"]),
+    .target(name: "WalshFormats", dependencies: ["WalshTensor", "CKernels"]),
+    .target(
+      name: "WalshCheckpoints", dependencies: ["WalshTensor", "WalshTransforms", "WalshFormats"]),
+    .target(
+      name: "WalshModels",
+      dependencies: ["WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints"]),
+    .target(
+      name: "WalshQuantization",
+      dependencies: [
+        "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
+        .product(name: "Yams", package: "Yams"),
+      ]),
+    .target(
+      name: "WalshEvaluation",
+      dependencies: [
+        "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
+      ]),
+    .target(
+      name: "WalshReports",
+      dependencies: [
+        "WalshQuantization", "WalshEvaluation",
+        .product(name: "Mustache", package: "swift-mustache"),
+      ]),
+    .executableTarget(
+      name: "walsh",
+      dependencies: [
+        "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
+        "WalshQuantization", "WalshEvaluation", "WalshReports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .target(name: "TestSupport", dependencies: ["WalshTensor"], path: "Tests/TestSupport"),
+    .testTarget(name: "WalshTensorTests", dependencies: ["WalshTensor", "TestSupport"]),
+    .testTarget(name: "WalshTransformsTests", dependencies: ["WalshTransforms", "TestSupport"]),
+    .testTarget(name: "WalshFormatsTests", dependencies: ["WalshFormats", "TestSupport"]),
+    .testTarget(
+      name: "WalshCheckpointsTests", dependencies: ["WalshCheckpoints", "TestSupport"]),
+    .testTarget(name: "WalshModelsTests", dependencies: ["WalshModels", "TestSupport"]),
+    .testTarget(
+      name: "WalshQuantizationTests", dependencies: ["WalshQuantization", "TestSupport"]),
+    .testTarget(
+      name: "WalshEvaluationTests", dependencies: ["WalshEvaluation", "TestSupport"]),
+    .testTarget(name: "WalshReportsTests", dependencies: ["WalshReports", "TestSupport"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["WalshQuantization", "WalshEvaluation", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
