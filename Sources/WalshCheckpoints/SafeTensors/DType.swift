@@ -48,4 +48,9 @@ public enum DType: String, Sendable, CaseIterable {
     default: false
     }
   }
+
+  /// The place in the order by which the reference implementation sorts tensors: never falling with the element size.
+  var rank: Int { Self.ranks[self]! }
+  private static let ranks = Dictionary(
+    uniqueKeysWithValues: allCases.enumerated().map { ($0.element, $0.offset) })
 }
