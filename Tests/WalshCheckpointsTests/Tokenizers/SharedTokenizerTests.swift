@@ -21,7 +21,7 @@ struct SharedTokenizerTests {
   @Test("There are nine tokenizers to compare with") func nine() { #expect(Self.paths.count == 9) }
 
   @Test("Ids and decoded text equal those of the tokenizers library", arguments: paths)
-  func golden(path: String) throws {
+  func cases(path: String) throws {
     let golden = try json(#require(TestFiles.shared(goldenFile)))
     let texts = try #require(golden["texts"]?.arrayValue).compactMap(\.stringValue)
     let entry = try #require(golden["tokenizers"]?[path])
