@@ -47,7 +47,12 @@ public struct CheckpointWeights: WeightSource {
     let path = group.layers[0]
     var stage = InputStage()
     if let stored = try transform(at: path, .input, className: "Linear", width: group.width) { stage.transform = stored }
-    if let layer = quantization.group(for: path), let format = layer.activationFormat {
+    if let layer = quantization.group(for: path), let inputs = layer.inputActivations {
+      guard let format = inputs.activationFormat else {
+        throw CheckpointError(
+          checkpoint.folder,
+          "the inputs of \(path) have \(inputs.bits) bits per \(inputs.strategy.rawValue), a format Walsh does not compute.")
+      }
       stage.activation = ActivationQuantizer(
         format: format,
         amax: format.isTwoLevel
@@ -58,6 +63,11 @@ public struct CheckpointWeights: WeightSource {
 
   public func keyStage(of site: ModelOutline.AttentionSite) throws -> KeyStage {
     guard let quantization else { return KeyStage() }
+    if let cache = quantization.keyValueCache, cache.cacheFormat == nil {
+      throw CheckpointError(
+        checkpoint.folder,
+        "its kv_cache_scheme has \(cache.bits) bits per \(cache.strategy.rawValue), a format Walsh does not compute.")
+    }
     return KeyStage(
       transform: try transform(at: site.path, .cachedKeys, className: "Attention", width: site.headSize),
       cacheFormat: quantization.keyValueCache?.cacheFormat)

@@ -73,7 +73,7 @@ struct Journal {
 
   private func append(_ record: JSON) throws {
     if !FileManager.default.fileExists(atPath: url.path) {
-      FileManager.default.createFile(atPath: url.path, contents: nil)
+      try DurableFile.write([], to: url)
     }
     let file = try FileHandle(forWritingTo: url)
     defer { try? file.close() }
@@ -88,7 +88,7 @@ extension Journal.Entry {
   static func measure(_ url: URL) throws -> (Int, String) {
     let file = try MappedFile(url)
     var fingerprint = Fingerprint()
-    file.withUnsafeBytes { fingerprint.add($0) }
+    file.withUnsafeBytes(0..<file.count) { fingerprint.add($0) }
     file.release(0..<file.count)
     return (file.count, fingerprint.description)
   }
