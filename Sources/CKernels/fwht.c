@@ -57,6 +57,7 @@ void walsh_hadamard_rows_avx2(float *, size_t, size_t, size_t, const uint8_t *, 
 void walsh_hadamard_rows_avx512(float *, size_t, size_t, size_t, const uint8_t *, float, float *);
 
 void walsh_fwht_rows(int isa, float *x, size_t rows, size_t n, float scale) {
+  (void)isa;
 #if defined(__x86_64__)
   if (isa == WALSH_ISA_AVX512) return walsh_fwht_rows_avx512(x, rows, n, scale);
   if (isa == WALSH_ISA_AVX2) return walsh_fwht_rows_avx2(x, rows, n, scale);
@@ -66,6 +67,7 @@ void walsh_fwht_rows(int isa, float *x, size_t rows, size_t n, float scale) {
 
 void walsh_hadamard_rows(int isa, float *x, size_t rows, size_t k, size_t m, const uint8_t *codes, float scale,
                          float *scratch) {
+  (void)isa;
 #if defined(__x86_64__)
   if (isa == WALSH_ISA_AVX512) return walsh_hadamard_rows_avx512(x, rows, k, m, codes, scale, scratch);
   if (isa == WALSH_ISA_AVX2) return walsh_hadamard_rows_avx2(x, rows, k, m, codes, scale, scratch);

@@ -1,7 +1,6 @@
 #if defined(__x86_64__)
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include "include/fwht.h"
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #define W 8

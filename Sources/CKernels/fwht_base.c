@@ -1,7 +1,6 @@
 // SSE2 on x86-64, NEON on arm64.
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include "include/fwht.h"
 #define W 4
 #define R 8

@@ -81,13 +81,13 @@ INLINE void FN(mix_short)(float *x, size_t rows, size_t k, size_t m, const uint8
     const size_t taken = rows - r < step ? rows - r : step;
     float *p = x + r * k * m;
     FN(walsh_fwht_rows)(p, taken * k, m, 1);
-    if (taken < step) memset(tile, 0, k * width * sizeof(float));
+    if (taken < step) __builtin_memset(tile, 0, k * width * sizeof(float));
     for (size_t t = 0; t < taken; t++)
-      for (size_t j = 0; j < k; j++) memcpy(tile + j * width + t * m, p + (t * k + j) * m, m * sizeof(float));
+      for (size_t j = 0; j < k; j++) __builtin_memcpy(tile + j * width + t * m, p + (t * k + j) * m, m * sizeof(float));
     if (taken * m <= W) FN(mix_tile)(tile, width, offset, 1, k, codes, scale, scratch);
     else FN(mix_tile)(tile, width, offset, 4, k, codes, scale, scratch);
     for (size_t t = 0; t < taken; t++)
-      for (size_t j = 0; j < k; j++) memcpy(p + (t * k + j) * m, tile + j * width + t * m, m * sizeof(float));
+      for (size_t j = 0; j < k; j++) __builtin_memcpy(p + (t * k + j) * m, tile + j * width + t * m, m * sizeof(float));
   }
 }
 
