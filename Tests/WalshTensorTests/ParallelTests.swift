@@ -48,14 +48,18 @@ struct ParallelTests {
   func callingThread() {
     let caller = Thread.current
     func leaves(workers: Int, count: Int, grain: Int) -> Bool {
+      let strayed = Mutex(false)
       withWorkers(workers) {
-        calls(count) { call in
-          Parallel.forEach(count, grain: grain) { if Thread.current !== caller { call($0) } }
-        }.contains(1)
+        Parallel.forEach(count, grain: grain) { _ in
+          // Long enough for another thread to take an item, if it were offered one.
+          Thread.sleep(forTimeInterval: 0.05)
+          if Thread.current !== caller { strayed.withLock { $0 = true } }
+        }
       }
+      return strayed.withLock { $0 }
     }
-    #expect(!leaves(workers: 1, count: 100, grain: 1))
-    #expect(!leaves(workers: 4, count: 99, grain: 50))
+    #expect(!leaves(workers: 1, count: 4, grain: 1))
+    #expect(!leaves(workers: 4, count: 5, grain: 3))
     #expect(!leaves(workers: 4, count: 1, grain: 1))
   }
 
@@ -79,20 +83,26 @@ struct ParallelTests {
 
   @Test("A nested loop runs whole, on the thread of its item")
   func nested() {
-    let strayed = Mutex(0)
     let found = withWorkers(2) {
       calls(20 * 30) { call in
-        Parallel.forEach(20) { i in
-          let thread = Thread.current
-          Parallel.forEach(30) { j in
-            if Thread.current !== thread { strayed.withLock { $0 += 1 } }
-            call(i * 30 + j)
-          }
-        }
+        Parallel.forEach(20) { i in Parallel.forEach(30) { j in call(i * 30 + j) } }
       }
     }
     #expect(found == Array(repeating: 1, count: 600))
-    #expect(strayed.withLock { $0 } == 0)
+
+    let strayed = Mutex(false)
+    withWorkers(2) {
+      Parallel.forEach(2) { i in
+        // The second item ends at once, so that its thread is free while the first one loops.
+        if i == 1 { return }
+        let thread = Thread.current
+        Parallel.forEach(4) { _ in
+          Thread.sleep(forTimeInterval: 0.05)
+          if Thread.current !== thread { strayed.withLock { $0 = true } }
+        }
+      }
+    }
+    #expect(!strayed.withLock { $0 })
   }
 
   @Test("There is always at least one worker")
