@@ -21,7 +21,8 @@ public struct OnlineTransform: Sendable {
     let matrix = (blocks.count == 1 ? blocks[0] : transform).matrix()
     let n = matrix.shape[0]
     let signs = matrix.map { ($0 * Float(n).squareRoot()).rounded() }
-    let isHadamard = HadamardTransform(matching: signs).map { relativeDifference($0.matrix(), matrix) < 1e-5 } ?? false
+    let isHadamard =
+      HadamardTransform(matching: signs).map { relativeDifference($0.matrix(), matrix) < 1e-5 } ?? false
     self.init(stored: isHadamard ? signs : matrix)
   }
 

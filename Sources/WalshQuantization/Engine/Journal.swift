@@ -58,7 +58,8 @@ struct Journal {
     for entry in entries {
       let shard = shards.appending(path: entry.file)
       guard let found = try? Entry.measure(shard), found == (entry.byteCount, entry.checksum) else {
-        throw QuantizationError(shard.path, "it is not the file that the interrupted run wrote; pass --force to start anew.")
+        throw QuantizationError(
+          shard.path, "it is not the file that the interrupted run wrote; pass --force to start anew.")
       }
     }
   }
