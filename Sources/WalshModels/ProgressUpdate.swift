@@ -1,10 +1,10 @@
-/// How far a long piece of work has come.
-public struct ProgressUpdate: Sendable, Hashable {
-  /// What is being done, such as `layers.3`.
+/// How far a long task has come.
+public struct ProgressUpdate: Sendable, Equatable {
+  /// What is being done, such as `block 3 of 16`.
   public let label: String
-  /// The finished steps.
+  /// Units done.
   public let done: Int
-  /// All steps; 0 when their number is unknown.
+  /// Units in all.
   public let total: Int
 
   public init(_ label: String, done: Int, total: Int) {
@@ -14,5 +14,5 @@ public struct ProgressUpdate: Sendable, Hashable {
   }
 }
 
-/// Receives updates on the thread that works; what it draws is its own business.
-public typealias ProgressHandler = (ProgressUpdate) -> Void
+/// Receives the progress of a long task, on the task's thread.
+public typealias ProgressObserver = (ProgressUpdate) -> Void

@@ -85,7 +85,8 @@ extension SafeTensorsHeader {
     let length = file.withUnsafeBytes(0..<8) { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
     guard length <= Self.maximumLength else {
       throw fail(
-        "its header claims \(length) bytes, more than the 100 MB a safetensors header may have; is it another format?")
+        "its header claims \(length) bytes, more than the 100 MB a safetensors header may have; is it another format?"
+      )
     }
     guard Int(length) <= file.count - 8 else {
       throw fail("its header claims \(length) bytes, but only \(file.count - 8) follow; download it again.")
@@ -148,7 +149,9 @@ extension SafeTensorsHeader {
       shape.append(extent)
       // Zero extents do not excuse the others: the product of the rest must fit as well.
       let (product, overflow) = byteCount.multipliedReportingOverflow(by: max(1, extent))
-      guard !overflow else { throw fail("has the shape \(shape.map(String.init).joined(separator: "×"))…, too large") }
+      guard !overflow else {
+        throw fail("has the shape \(shape.map(String.init).joined(separator: "×"))…, too large")
+      }
       byteCount = product
     }
     if shape.contains(0) { byteCount = 0 }

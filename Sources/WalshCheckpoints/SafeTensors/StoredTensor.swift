@@ -85,7 +85,8 @@ public struct StoredTensor: Sendable {
   ///   `checkingFinite` found a value; the sentence gives its position.
   public func tensor(checkingFinite: Bool = false) throws(CheckpointError) -> Tensor {
     guard dtype.isFloatingPoint else {
-      throw CheckpointError(origin, "the tensor \(name) holds \(dtype.rawValue) elements, not floating-point numbers.")
+      throw CheckpointError(
+        origin, "the tensor \(name) holds \(dtype.rawValue) elements, not floating-point numbers.")
     }
     let tensor = withUnsafeBytes { bytes in
       Tensor(shape: shape) { values in

@@ -33,7 +33,7 @@ extension CausalModel {
   ///   throws.
   /// - Complexity: one pass over prompt and answer for each choice.
   public func answers(
-    to questions: [ChoiceQuestion], encoding: TokenEncoding, context: Int, progress: ProgressHandler? = nil
+    to questions: [ChoiceQuestion], encoding: TokenEncoding, context: Int, progress: ProgressObserver? = nil
   ) throws -> MultipleChoiceResult {
     precondition(!questions.isEmpty && context > 1, "There are questions, and a context of at least two tokens.")
     var bySum = 0

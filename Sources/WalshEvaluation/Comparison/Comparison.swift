@@ -30,7 +30,7 @@ public struct Comparison: Sendable {
   /// - Throws: `EvaluationError` when a vocabulary differs, the tokens are not the models', or a prediction is not a
   ///   number.
   public init(
-    base: NamedModel, candidates: [NamedModel], on windows: ScoringWindows, progress: ProgressHandler? = nil
+    base: NamedModel, candidates: [NamedModel], on windows: ScoringWindows, progress: ProgressObserver? = nil
   ) throws(EvaluationError) {
     try windows.check(vocabularySize: base.model.vocabularySize)
     for candidate in candidates where candidate.model.vocabularySize != base.model.vocabularySize {

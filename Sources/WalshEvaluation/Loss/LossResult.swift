@@ -44,7 +44,7 @@ extension CausalModel {
   /// Scores the model on `windows`, one window at a time.
   ///
   /// - Throws: `EvaluationError` when the tokens are not the model's, or a prediction is not a number.
-  public func loss(on windows: ScoringWindows, progress: ProgressHandler? = nil) throws(EvaluationError) -> LossResult {
+  public func loss(on windows: ScoringWindows, progress: ProgressObserver? = nil) throws(EvaluationError) -> LossResult {
     try windows.check(vocabularySize: vocabularySize)
     var mean = ClusteredMean()
     for (index, window) in windows.windows.enumerated() {

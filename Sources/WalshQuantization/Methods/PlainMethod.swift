@@ -14,17 +14,31 @@ public struct PlainMethod: QuantizationMethod {
 }
 
 extension Plan {
-  /// A plan that treats every group but the output layer the same, without transforms.
-  ///
-  /// A group of which any layer is excepted keeps its activation in full precision for that layer alone: the group's
-  /// layers are planned one by one by the engine, the exceptions are listed in `exceptions`.
+  /// A plan that treats every group but the output layer the same, without transforms; groups of an excepted layer keep
+  /// full precision.
   static func uniform(
     method: String, _ outline: ModelOutline, preset: Preset, solver: WeightSolver, _ exceptions: LayerSelection
   ) -> Plan {
-    var plan = Plan(method: method, preset: preset, cache: preset.cache, exceptions: exceptions)
+    var plan = Plan(method: method, preset: preset, cache: preset.cache)
     for group in outline.blocks.flatMap(\.groups) {
-      plan.groups[group.id] = GroupPlan(solver: solver, weights: preset.weights, activations: preset.activations)
+      let isExcepted = group.layers.contains { exceptions.contains($0) }
+      plan.groups[group.id] = GroupPlan(
+        solver: solver, weights: isExcepted ? nil : preset.weights?.fitted(toWidth: group.width),
+        activations: isExcepted ? nil : preset.activations)
     }
     return plan
+  }
+}
+
+extension NumericFormat {
+  /// This format with a group size that divides `width`, as readers of integer checkpoints demand: the largest power of
+  /// two from 32 up, else one scale per row. Block formats (MX, NV) have a fixed block and stay as they are.
+  func fitted(toWidth width: Int) -> NumericFormat {
+    guard case .int(let bits) = element, case .group(let size) = granularity, width % size != 0 else { return self }
+    var fitting = size
+    while fitting >= 32 && width % fitting != 0 { fitting /= 2 }
+    return fitting >= 32
+      ? .int(bits, group: fitting, symmetric: symmetry == .symmetric)
+      : .intPerRow(bits, symmetric: symmetry == .symmetric)
   }
 }

@@ -12,8 +12,8 @@ public protocol QuantizationMethod: Sendable {
   /// - Parameters:
   ///   - outline: the model's groups.
   ///   - preset: the formats.
-  ///   - exceptions: layers that stay in full precision. Their group's transform applies all the same, since the
-  ///     layers of a group share one activation.
+  ///   - exceptions: layers that stay in full precision, and with each its whole group: the layers of a group share one
+  ///     activation, and other runtimes fuse them into one. Transforms apply all the same.
   /// - Throws: `QuantizationError` when the method cannot serve this model.
   func plan(for outline: ModelOutline, preset: Preset, exceptions: LayerSelection) throws -> Plan
 }

@@ -20,14 +20,11 @@ public struct Plan: Sendable {
   public var cache: NumericFormat?
   /// A plan for each group by its id; a group without one stays as it is (but for the residual rotation).
   public var groups: [String: GroupPlan]
-  /// Layers that stay in full precision although their group is quantized.
-  public let exceptions: LayerSelection
 
   public init(
     method: String, preset: Preset, residual: (any LinearTransform)? = nil, keys: (any LinearTransform)? = nil,
-    cache: NumericFormat? = nil, groups: [String: GroupPlan] = [:], exceptions: LayerSelection
+    cache: NumericFormat? = nil, groups: [String: GroupPlan] = [:]
   ) {
-    self.exceptions = exceptions
     self.method = method
     self.preset = preset
     self.residual = residual
@@ -44,7 +41,7 @@ public struct Plan: Sendable {
     for plan in groups.values {
       if plan.weights != nil, plan.solver.needsHessian { return "GPTQ weighs errors by the inputs of each layer" }
       if case .calibrated(let calibration) = plan.transform { return "\(calibration) looks at activations" }
-      if plan.activations?.hasTensorScale == true { return "\(preset.name) activations have a calibrated tensor scale" }
+      if plan.activations?.isTwoLevel == true { return "\(preset.name) activations have a calibrated tensor scale" }
     }
     return nil
   }

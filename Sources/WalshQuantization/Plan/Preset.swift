@@ -28,8 +28,8 @@ public struct Preset: Sendable, Hashable, CustomStringConvertible {
   /// The presets people know by name. W4A16, W3A16 and W2A16 have one scale per 128 inputs of a row; W8A8 and W4A4KV4
   /// one per row of a weight and one per token of an activation; KV4 is asymmetric, per token and head.
   public static let all: [Preset] = [
-    Preset(name: "NVFP4", weights: .nvfp4, activations: .nvfp4),
-    Preset(name: "NVFP4A16", weights: .nvfp4),
+    Preset(name: "NVFP4", weights: .nvfp4(.compressedTensors), activations: .nvfp4(.compressedTensors)),
+    Preset(name: "NVFP4A16", weights: .nvfp4(.compressedTensors)),
     Preset(name: "MXFP4", weights: .mxfp4, activations: .mxfp4),
     Preset(name: "MXFP4A16", weights: .mxfp4),
     Preset(name: "W4A16", weights: .int(4, group: 128)),

@@ -12,6 +12,14 @@ public enum WeightSolver: Sendable, Hashable, CustomStringConvertible {
     if case .gptq = self { true } else { false }
   }
 
+  /// How scales are chosen.
+  public var scaleSearch: ScaleSearch {
+    switch self {
+    case .roundToNearest(let search): search
+    case .gptq(let gptq): gptq.scales
+    }
+  }
+
   public var description: String {
     switch self {
     case .roundToNearest(.minMax): "RTN"
