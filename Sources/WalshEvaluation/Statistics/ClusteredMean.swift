@@ -57,7 +57,7 @@ public struct ClusteredMean: Sendable, Hashable {
         var sum = 0.0
         var count = 0
         for draw in 0..<clusters {
-          let cluster = Int(UInt64(stream.word(at: draw)) * UInt64(clusters) >> 32)
+          let cluster = Int((UInt64(stream.word(at: draw)) * UInt64(clusters)) >> 32)
           sum += sums[cluster]
           count += counts[cluster]
         }
