@@ -78,7 +78,11 @@ public struct CheckpointWeights: WeightSource {
       throw CheckpointError(
         checkpoint.folder, "the transform \(name) has the shape \(matrix.shape), which does not fit \(width) channels.")
     }
-    return OnlineTransform(stored: matrix).transform(width: width)
+    do {
+      return try OnlineTransform(stored: matrix).transform(width: width)
+    } catch {
+      throw CheckpointError(checkpoint.folder, "the transform \(name) has no inverse.")
+    }
   }
 }
 

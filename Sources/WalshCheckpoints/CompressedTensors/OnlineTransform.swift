@@ -17,18 +17,18 @@ public struct OnlineTransform: Sendable {
 
   /// The stored form of `transform`: its repeated block, or the whole when it does not repeat one.
   public init(_ transform: any LinearTransform) {
-    let block = (transform as? BlockDiagonalTransform)?.repeatedBlock ?? transform
-    let matrix = block.matrix()
+    let blocks = (transform as? BlockDiagonalTransform)?.blocks ?? [transform]
+    let matrix = (blocks.count == 1 ? blocks[0] : transform).matrix()
     let n = matrix.shape[0]
     let signs = matrix.map { ($0 * Float(n).squareRoot()).rounded() }
-    let isHadamard = HadamardTransform.matching(signs).map { relativeDifference($0.matrix(), matrix) < 1e-5 } ?? false
+    let isHadamard = HadamardTransform(matching: signs).map { relativeDifference($0.matrix(), matrix) < 1e-5 } ?? false
     self.init(stored: isHadamard ? signs : matrix)
   }
 
   /// A matrix read from a checkpoint, shape `[n, n]`.
   public init(stored matrix: Tensor) {
     self.matrix = matrix
-    if HadamardTransform.matching(matrix) == nil {
+    if HadamardTransform(matching: matrix) == nil {
       kind = .randomMatrix
     } else {
       // Sylvester's matrices are symmetric with a first row of ones; only they may be called plainly hadamard.
@@ -45,8 +45,9 @@ public struct OnlineTransform: Sendable {
   /// The transform of `width` channels that the stored matrix means.
   ///
   /// - Precondition: `blockSize` divides `width`.
-  public func transform(width: Int) -> any LinearTransform {
-    let block: any LinearTransform = HadamardTransform.matching(matrix) ?? DenseTransform(matrix)
+  /// - Throws: `LinearAlgebraError` when the matrix has no inverse.
+  public func transform(width: Int) throws(LinearAlgebraError) -> any LinearTransform {
+    let block: any LinearTransform = try HadamardTransform(matching: matrix) ?? DenseTransform(matrix)
     return blockSize == width ? block : BlockDiagonalTransform(block: block, count: width / blockSize)
   }
 

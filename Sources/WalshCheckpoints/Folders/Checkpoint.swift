@@ -39,6 +39,16 @@ public struct Checkpoint: Sendable {
     names = tensors.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Opens one safetensors file, such as a shard, as if it were the whole model.
+  ///
+  /// - Throws: `CheckpointError` when it is missing or damaged.
+  public init(file url: URL) throws(CheckpointError) {
+    folder = url.deletingLastPathComponent()
+    let file = try SafeTensorsFile(url)
+    tensors = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0) })
+    names = tensors.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
   private static func tensors(
     of index: ShardIndex, in folder: URL, index url: URL
   ) throws(CheckpointError) -> [String: StoredTensor] {

@@ -131,9 +131,12 @@ public final class FolderWriter {
   /// - Parameters:
   ///   - configuration: the contents of `config.json`.
   ///   - shards: the names of all shards, each written and finished.
+  ///   - notes: further files by name, such as a model card.
   /// - Throws: `CheckpointError` when a shard is missing or damaged, or the disk refuses; the destination is then as it
   ///   was before, and the run can be resumed.
-  public func finish(configuration: ModelConfiguration, shards: [String]) throws(CheckpointError) {
+  public func finish(
+    configuration: ModelConfiguration, shards: [String], notes: [String: [UInt8]] = [:]
+  ) throws(CheckpointError) {
     var contents: [(file: String, tensors: [String])] = []
     var byteCount = 0
     var owners: [String: String] = [:]
@@ -150,6 +153,8 @@ public final class FolderWriter {
     var kept = Set(shards + ["config.json"])
     kept.formUnion(try copyFiles())
     try DurableFile.write(configuration.serialized(), to: workingFolder.appending(path: "config.json"))
+    for (name, bytes) in notes { try DurableFile.write(bytes, to: workingFolder.appending(path: name)) }
+    kept.formUnion(notes.keys)
     if shards.count > 1 {
       let index = ShardIndex(contents).serialized(byteCount: byteCount)
       try DurableFile.write(index, to: workingFolder.appending(path: ShardIndex.fileName))

@@ -49,6 +49,14 @@ public enum DType: String, Sendable, CaseIterable {
     }
   }
 
+  /// The type in which changed values of a tensor of this type are stored: itself, but Float32 for doubles.
+  ///
+  /// - Precondition: this is a floating-point type of `StoredTensor.tensor()`.
+  public var storable: DType {
+    precondition(isFloatingPoint, "Values of type \(rawValue) are not stored from Float32.")
+    return self == .float64 ? .float32 : self
+  }
+
   /// The place in the order by which the reference implementation sorts tensors: never falling with the element size.
   var rank: Int { Self.ranks[self]! }
   private static let ranks = Dictionary(

@@ -41,7 +41,7 @@ extension BlockWeights {
     switch source {
     case .norm(let name):
       guard let diagonal = transform as? DiagonalTransform else { return false }
-      try update(name) { $0 * diagonal.scales }
+      try update(name) { $0 * Tensor(diagonal.scales) }
     case .gatedProduct(let producer):
       guard let diagonal = transform as? DiagonalTransform else { return false }
       try transformOutput(of: producer, by: diagonal)
@@ -65,12 +65,15 @@ extension LinearTransform {
   /// A mixture is linear in the values, so one map of a head, the same for all heads, can act before it. A diagonal can
   /// too when the heads that share a value head agree.
   func restricted(from heads: Int, to keyHeads: Int, headSize: Int) -> (any LinearTransform)? {
-    if let blocks = self as? BlockDiagonalTransform, let head = blocks.repeatedBlock(of: headSize) {
-      return BlockDiagonalTransform(block: head, count: keyHeads)
+    if let diagonal = self as? BlockDiagonalTransform, diagonal.blocks.count == 1,
+      headSize % diagonal.blocks[0].dimension == 0
+    {
+      let block = diagonal.blocks[0]
+      return BlockDiagonalTransform(block: block, count: keyHeads * headSize / block.dimension)
     }
     guard let diagonal = self as? DiagonalTransform else { return nil }
     let shared = heads / keyHeads * headSize
-    let scales = diagonal.scales.values
+    let scales = diagonal.scales
     var kept: [Float] = []
     for keyHead in 0..<keyHeads {
       let first = scales[keyHead * shared..<keyHead * shared + headSize]
@@ -80,6 +83,6 @@ extension LinearTransform {
       }
       kept += first
     }
-    return DiagonalTransform(scales: Tensor(kept))
+    return DiagonalTransform(kept)
   }
 }

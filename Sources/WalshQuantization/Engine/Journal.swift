@@ -20,45 +20,45 @@ struct Journal {
 
   private let url: URL
   /// The finished shards in order.
-  private(set) var entries: [Entry]
+  private(set) var entries: [Entry] = []
 
-  /// The name of the file in the working folder.
-  static let fileName = "walsh-journal.jsonl"
-
-  /// Begins a journal in an empty working folder.
-  init(startingIn folder: URL, request: String) throws {
-    url = folder.appending(path: Self.fileName)
-    entries = []
-    try append(.object(["request": .string(request)]))
-  }
-
-  /// Continues the journal in `folder`.
+  /// Opens the journal in `folder`, or begins one.
   ///
-  /// - Throws: `QuantizationError` when it records another request than `request`, or a shard that is not what it was.
-  init(resumingIn folder: URL, request: String) throws {
-    url = folder.appending(path: Self.fileName)
+  /// - Parameters:
+  ///   - folder: where the journal is.
+  ///   - shards: the folder of the shards.
+  ///   - request: what the run does; a journal of another request is refused.
+  /// - Throws: `QuantizationError` when the journal records another request, or a shard is not what it was.
+  init(in folder: URL, of shards: URL, request: String) throws {
+    url = folder.appending(path: "shards.jsonl")
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      try append(.object(["request": .string(request)]))
+      return
+    }
     let bytes = try [UInt8](Data(contentsOf: url))
-    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)
     // Only a line that ends was written whole.
-    let complete = bytes.last == UInt8(ascii: "\n") ? lines[...] : lines.dropLast()
-    let records = try complete.map { line in
+    let whole = bytes[..<(bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)]
+    let records = try whole.split(separator: UInt8(ascii: "\n")).map { line in
       guard let record = try? JSON(parsing: Array(line)) else {
-        throw QuantizationError(folder.path, "its journal is damaged; delete the folder and start again.")
+        throw QuantizationError(shards.path, "its journal is damaged; delete the folder and start again.")
       }
       return record
     }
-    guard let first = records.first, first["request"]?.stringValue == request else {
+    if whole.count != bytes.count { try DurableFile.write(Array(whole), to: url) }
+    guard let first = records.first else {
+      try append(.object(["request": .string(request)]))
+      return
+    }
+    guard first["request"]?.stringValue == request else {
       throw QuantizationError(
-        folder.path,
-        "it holds an unfinished run with other settings, another model or other calibration text; use those again, or delete it.")
+        shards.path,
+        "it holds an unfinished run of another model, request or calibration text; use those again, or pass --force.")
     }
     entries = records.dropFirst().compactMap(Entry.init)
-    if complete.count != lines.count { try rewrite(records) }
     for entry in entries {
-      let shard = folder.appending(path: entry.file)
+      let shard = shards.appending(path: entry.file)
       guard let found = try? Entry.measure(shard), found == (entry.byteCount, entry.checksum) else {
-        throw QuantizationError(
-          shard.path, "the file is not the one this run wrote; delete the working folder and start again.")
+        throw QuantizationError(shard.path, "it is not the file that the interrupted run wrote; pass --force to start anew.")
       }
     }
   }
@@ -80,11 +80,6 @@ struct Journal {
     try file.seekToEnd()
     try file.write(contentsOf: Data(record.serialized(pretty: false) + [UInt8(ascii: "\n")]))
     try file.synchronize()
-  }
-
-  private func rewrite(_ records: [JSON]) throws {
-    let lines = records.flatMap { $0.serialized(pretty: false) + [UInt8(ascii: "\n")] }
-    try DurableFile.write(lines, to: url)
   }
 }
 

@@ -101,9 +101,10 @@ public struct QuantizationRun {
     progress?(ProgressUpdate("finishing", done: steps, total: steps))
     hidden = nil
     let layers = journal.entries.flatMap(\.layers)
-    try folder.finish(
-      configuration: shards.configuration(), shards: names,
-      notes: ["README.md": ModelCard(run: self, layers: layers).text])
+    let result = try QuantizedConfiguration(run: self).configuration(
+      shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
+    let card = ModelCard(run: self, layers: layers, hasOnlineTransforms: try !(result.quantization()?.transforms.isEmpty ?? true))
+    try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(card.text.utf8)])
     return layers
   }
 
@@ -112,11 +113,7 @@ public struct QuantizationRun {
   /// The residual stream in front of the first block, from the embedding as it was written.
   private func embeddedSamples(_ shard: URL, _ folder: FolderWriter) throws -> HiddenStates {
     guard let calibration else { return try HiddenStates([], limit: 0, folder: folder.journalFolder) }
-    let file = try SafeTensorsFile(shard)
-    guard let stored = file.tensors.first(where: { $0.name == architecture.outline.embedding }) else {
-      throw QuantizationError(shard.path, "the shard lost its embedding; delete the working folder and start again.")
-    }
-    let embedding = try stored.tensor()
+    let embedding = try Checkpoint(file: shard).tensor(architecture.outline.embedding).tensor()
     for token in calibration.samples.joined() where token >= embedding.shape[0] {
       throw QuantizationError(
         calibration.source,
@@ -128,8 +125,10 @@ public struct QuantizationRun {
 
   /// Moves every sample through a finished block.
   private func advance(_ hidden: HiddenStates, through layer: Int, shard: URL) throws {
+    let checkpoint = try Checkpoint(file: shard)
     let weights = CheckpointWeights(
-      try SafeTensorsFile(shard), architecture: architecture, quantization: ShardBuilder(run: self).quantization)
+      checkpoint, architecture: architecture,
+      quantization: try QuantizedConfiguration(run: self).quantization(shards: [checkpoint]))
     let block = try architecture.block(layer, from: weights)
     try hidden.update { block($0) }
   }
@@ -144,7 +143,7 @@ public struct QuantizationRun {
       if index % 16 == 0 { progress?(ProgressUpdate("checking weights", done: index, total: source.names.count)) }
       let stored = try source.tensor(name)
       print.add("\(stored.layout)")
-      try stored.checkFinite()
+      if stored.dtype.isFloatingPoint { _ = try stored.tensor(checkingFinite: true) }
       stored.withUnsafeBytes { print.add($0) }
       stored.release()
     }

@@ -55,7 +55,7 @@ struct ShardBuilder {
     for name in names {
       let path = name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : name
       if let packed = weights.packed[path] {
-        result += PackedLinearTensors.stored(packed, path: path)
+        result += PackedLinearTensors(packed, inputGlobalScale: inputScales(of: weights, block)[path]).tensors(path)
       } else if weights.changed.contains(name), let tensor = weights.tensors[name] {
         result.append(StoredTensor(name: name, tensor, as: try run.source.tensor(name).dtype.storable))
       } else {
@@ -63,20 +63,26 @@ struct ShardBuilder {
       }
     }
     for group in block.groups {
-      if let amax = weights.activations[group.id]?.amax {
-        result += group.layers.map { PackedLinearTensors.inputScale(amax: amax, path: $0) }
-      }
-      if let transform = weights.online[group.id] {
-        result += try group.layers.map { try OnlineTransform(transform).stored(named: Self.inputScheme, at: $0, .input) }
-      }
+      guard let transform = weights.online[group.id] else { continue }
+      let stored = OnlineTransform(transform)
+      result += group.layers.map { stored.stored(named: group.source.schemeBase, at: $0, .input) }
     }
     if let keys = weights.keys.transform, let site = block.attention {
-      let online = try OnlineTransform(keys)
-      result += try [TransformScheme.Location.queries, .cachedKeys].map {
-        try online.stored(named: Self.keyScheme, at: site.path, $0)
-      }
+      let stored = OnlineTransform(keys)
+      result += [.queries, .cachedKeys].map { stored.stored(named: keySchemeBase, at: site.path, $0) }
     }
     return (result, reports)
+  }
+
+  /// The divisor 2688 / amax of each quantized layer whose activations have a tensor scale, by path.
+  private func inputScales(of weights: BlockWeights, _ block: ModelOutline.Block) -> [String: Float] {
+    var scales: [String: Float] = [:]
+    for group in block.groups {
+      // An activation that is always zero quantizes to zero with any scale.
+      guard let amax = weights.activations[group.id]?.amax else { continue }
+      for layer in group.layers { scales[layer] = amax > 0 ? 2688 / amax : 1 }
+    }
+    return scales
   }
 
   /// A stored tensor with other values, in the same element type.
@@ -86,53 +92,4 @@ struct ShardBuilder {
   }
 
   private func bias(of path: String) -> [StoredTensor] { run.source[path + ".bias"].map { [$0] } ?? [] }
-
-  // MARK: Configuration
-
-  private static let inputScheme = "R4"
-  private static let keyScheme = "R3"
-
-  /// The `config.json` of the result.
-  func configuration() -> ModelConfiguration {
-    let unties = outline.headIsTied && plan.residual != nil
-    return run.configuration.with(quantization: quantization, tiesEmbeddings: unties ? false : nil)
-  }
-
-  /// What the result's `quantization_config` says; nil when nothing is quantized and nothing is online.
-  var quantization: QuantizationConfiguration? {
-    var order: [FormatPair] = []
-    var layers: [FormatPair: [String]] = [:]
-    var ignored = outline.head.layers
-    for group in outline.blocks.flatMap(\.groups) {
-      guard let weights = plan[group].weights else {
-        ignored += group.layers
-        continue
-      }
-      let pair = FormatPair(weights: weights, activations: plan[group].activations)
-      if layers[pair] == nil { order.append(pair) }
-      layers[pair, default: []] += group.layers
-    }
-    let transforms = transformSchemes
-    if order.isEmpty && transforms.isEmpty && plan.cache == nil { return nil }
-    return QuantizationConfiguration(
-      groups: order.enumerated().map { index, pair in
-        QuantizationConfiguration.Group(
-          name: "group_\(index)",
-          targets: order.count == 1
-            ? [ModulePattern(exactly: "Linear")] : (layers[pair] ?? []).map { ModulePattern(exactly: $0) },
-          weights: pair.weights, activations: pair.activations)
-      },
-      ignore: ignored.map { ModulePattern(exactly: $0) }, transforms: transforms,
-      keyValueCache: plan.cache.map { QuantizationArguments(cache: $0) })
-  }
-
-  private struct FormatPair: Hashable {
-    let weights: NumericFormat
-    let activations: NumericFormat?
-  }
-
-  private var transformSchemes: [TransformScheme] {
-    var schemes: [TransformScheme] = []
-    return schemes
-  }
 }

@@ -21,18 +21,25 @@ public enum RotationKind: String, Sendable, CaseIterable {
   /// - Parameters:
   ///   - width: the number of channels.
   ///   - stream: where random signs and entries come from.
-  public func rotation(of width: Int, stream: RandomStream) -> any LinearTransform {
+  /// - Throws: never in practice: the orders it asks for are known ones.
+  public func rotation(of width: Int, stream: RandomStream) throws(HadamardError) -> any LinearTransform {
     switch self {
-    case .hadamard: return Rotation.blockHadamard(width, block: HadamardMatrix.largestOrder(dividing: width))
-    case .block32: return Rotation.blockHadamard(width, block: largestPowerOfTwo(dividing: width, upTo: 32))
+    case .hadamard: return try Self.blocks(of: HadamardMatrix.largestOrder(dividing: width), in: width)
+    case .block32: return try Self.blocks(of: largestPowerOfTwo(dividing: width, upTo: 32), in: width)
     case .randomized, .twoBlock:
       let order = HadamardMatrix.largestOrder(dividing: width)
       let one: any LinearTransform =
         self == .randomized
-        ? Rotation.randomizedHadamard(order, stream: stream) : Rotation.twoBlock(order, stream: stream)
+        ? try Rotation.randomizedHadamard(order, stream) : try Rotation.twoBlock(order, stream)
       return order == width ? one : BlockDiagonalTransform(block: one, count: width / order)
-    case .haar: return Rotation.haar(width, stream: stream)
+    case .haar: return Rotation.haar(width, stream)
     }
+  }
+}
+
+extension RotationKind {
+  private static func blocks(of order: Int, in width: Int) throws(HadamardError) -> any LinearTransform {
+    order == width ? try HadamardTransform(order: width) : try Rotation.blockHadamard(width, block: order)
   }
 }
 

@@ -34,24 +34,24 @@ public struct RotationMethod: QuantizationMethod {
     self.usesOnlineRotations = usesOnlineRotations
   }
 
-  public func plan(for outline: ModelOutline, preset: Preset, exceptions: LayerSelection) -> Plan {
+  public func plan(for outline: ModelOutline, preset: Preset, exceptions: LayerSelection) throws -> Plan {
     var plan = Plan.uniform(method: Self.name, outline, preset: preset, solver: solver, exceptions)
-    plan.residual = kind.rotation(of: outline.hiddenSize, stream: stream("R1"))
+    plan.residual = try kind.rotation(of: outline.hiddenSize, stream: stream("R1"))
     for (layer, block) in outline.blocks.enumerated() {
       for group in block.groups {
         switch group.source {
         case .norm: continue
         case .valueHeads(_, let heads, _, let headSize):
-          let head = kind.rotation(of: headSize, stream: stream("R2", layer))
+          let head = try kind.rotation(of: headSize, stream: stream("R2", layer))
           plan.groups[group.id]?.transform = .fixed(BlockDiagonalTransform(block: head, count: heads))
         case .gatedProduct:
           guard usesOnlineRotations else { continue }
-          plan.groups[group.id]?.transform = .fixed(kind.rotation(of: group.width, stream: stream("R4", layer)))
+          plan.groups[group.id]?.transform = .fixed(try kind.rotation(of: group.width, stream: stream("R4", layer)))
         }
       }
     }
     if usesOnlineRotations, preset.cache != nil, let site = outline.blocks.first?.attention {
-      plan.keys = kind.rotation(of: site.headSize, stream: stream("R3"))
+      plan.keys = try kind.rotation(of: site.headSize, stream: stream("R3"))
     }
     return plan
   }

@@ -47,7 +47,7 @@ public struct SmoothingScales: TransformCalibration {
       guard x > 0, w > 0 else { return 1 }
       return Float(pow(Double(w), 1 - strength) / pow(Double(x), strength))
     }
-    return DiagonalTransform(scales: scales)
+    return DiagonalTransform(scales.values)
   }
 
   /// Behind attention, heads that share a value head must share their scales, so they share their maxima.
