@@ -30,7 +30,7 @@ public struct ChatTemplate: Sendable {
   ///   - extra: Further names for the template, such as `enable_thinking`; they replace others.
   ///   - now: The moment that `strftime_now` tells.
   /// - Throws: ``ChatTemplateError`` when the template refuses the conversation, is wrong, or does not end
-  ///   within twenty million steps.
+  ///   within five million steps.
   public func render(
     messages: [JSON], tools: JSON? = nil, addGenerationPrompt: Bool, bosToken: String? = nil,
     eosToken: String? = nil, extra: JSONObject = [:], now: Date = Date()

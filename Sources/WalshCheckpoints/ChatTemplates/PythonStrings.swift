@@ -52,7 +52,7 @@ extension String {
     var rest = unicodeScalars.drop(while: \.isPythonSpace)
     while !rest.isEmpty {
       if parts.count == limit {
-        parts.append(String(rest).stripped(of: nil, left: false, right: true))
+        parts.append(String(rest))
         break
       }
       let word = rest.prefix { !$0.isPythonSpace }
@@ -79,6 +79,17 @@ extension String {
     }
     if !line.isEmpty { lines.append(String(line)) }
     return lines
+  }
+
+  /// Jinja's filter `title`: a word begins after a hyphen, white space or an opening bracket.
+  var wordsCapitalized: String {
+    var result = ""
+    var beginsWord = true
+    for scalar in unicodeScalars {
+      result += beginsWord ? scalar.properties.uppercaseMapping : scalar.properties.lowercaseMapping
+      beginsWord = scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar)
+    }
+    return result
   }
 
   /// The result of `upper`, `lower`, `capitalize` or `title`; nil for other names.

@@ -77,7 +77,7 @@ extension TemplateInterpreter {
       return elements
     case .mapping(let mapping): return mapping.members.map { .string($0.key) }
     case .string(let text):
-      try count(text.utf8.count)
+      try count(text: text.utf8.count)
       return text.unicodeScalars.map { .string(String($0)) }
     case .undefined: return []
     default: throw error("\(value.kind) has no elements")
@@ -188,7 +188,7 @@ extension TemplateInterpreter {
     switch container {
     case .string(let text):
       guard let part = value.string else { throw error("\(value.kind) cannot be looked for in a string") }
-      try count(text.utf8.count)
+      try count(text: text.utf8.count)
       return TextSearch(part).firstOccurrence(in: text) != nil
     case .mapping(let mapping): return value.string.map { mapping[$0] != nil } ?? false
     default:
@@ -202,13 +202,13 @@ extension TemplateInterpreter {
   ) throws(ChatTemplateError) -> TemplateValue {
     switch (operation, left, right) {
     case (.add, .string(let left), .string(let right)):
-      try count(left.utf8.count + right.utf8.count)
+      try count(text: left.utf8.count + right.utf8.count)
       return .string(left + right)
     case (.add, .list(let left), .list(let right)):
       try count(left.count + right.count)
       return .list(left + right)
     case (.multiply, .string(let text), .integer(let times)):
-      try count(try product(text.utf8.count, max(times, 0)))
+      try count(text: try product(text.utf8.count, max(times, 0)))
       return .string(String(repeating: text, count: max(times, 0)))
     default: break
     }

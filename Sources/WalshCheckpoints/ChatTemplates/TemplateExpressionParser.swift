@@ -4,6 +4,8 @@ struct TemplateExpressionParser {
   private let endLine: Int
   private var position = 0
   private var remainingDepth = 60
+  /// Chains such as `a.b.c` and `1 + 1 + 1` nest to the left without end.
+  private var remainingLinks = 200
 
   init(_ tokens: [TemplateToken], line: Int) {
     self.tokens = tokens
@@ -15,6 +17,15 @@ struct TemplateExpressionParser {
   var line: Int { position < tokens.count ? tokens[position].line : endLine }
   var isAtEnd: Bool { position == tokens.count }
   private var current: TemplateToken.Kind? { isAtEnd ? nil : tokens[position].kind }
+
+  /// The expression that joins another one to its left.
+  private mutating func link(
+    _ kind: TemplateExpression.Kind, line: Int
+  ) throws(ChatTemplateError) -> TemplateExpression {
+    guard remainingLinks > 0 else { throw error("the expression is too long") }
+    remainingLinks -= 1
+    return TemplateExpression(line: line, kind: kind)
+  }
 
   func error(_ cause: String) -> ChatTemplateError { ChatTemplateError(line: line, cause: cause) }
 
@@ -85,8 +96,7 @@ struct TemplateExpressionParser {
     while takeWord("if") {
       let condition = try disjunction()
       let otherwise = takeWord("else") ? try expression() : nil
-      result = TemplateExpression(
-        line: result.line, kind: .conditional(condition, then: result, otherwise: otherwise))
+      result = try link(.conditional(condition, then: result, otherwise: otherwise), line: result.line)
     }
     return result
   }
@@ -94,13 +104,13 @@ struct TemplateExpressionParser {
   /// An expression without `a if b else c`, as in `for x in y if z`.
   mutating func disjunction() throws(ChatTemplateError) -> TemplateExpression {
     var left = try conjunction()
-    while takeWord("or") { left = TemplateExpression(line: left.line, kind: .or(left, try conjunction())) }
+    while takeWord("or") { left = try link(.or(left, try conjunction()), line: left.line) }
     return left
   }
 
   private mutating func conjunction() throws(ChatTemplateError) -> TemplateExpression {
     var left = try negation()
-    while takeWord("and") { left = TemplateExpression(line: left.line, kind: .and(left, try negation())) }
+    while takeWord("and") { left = try link(.and(left, try negation()), line: left.line) }
     return left
   }
 
@@ -148,7 +158,7 @@ struct TemplateExpressionParser {
   private mutating func sum() throws(ChatTemplateError) -> TemplateExpression {
     var left = try concatenation()
     while let operation = takeArithmetic(["+", "-"]) {
-      left = TemplateExpression(line: left.line, kind: .arithmetic(operation, left, try concatenation()))
+      left = try link(.arithmetic(operation, left, try concatenation()), line: left.line)
     }
     return left
   }
@@ -162,7 +172,7 @@ struct TemplateExpressionParser {
   private mutating func product() throws(ChatTemplateError) -> TemplateExpression {
     var left = try power()
     while let operation = takeArithmetic(["*", "/", "//", "%"]) {
-      left = TemplateExpression(line: left.line, kind: .arithmetic(operation, left, try power()))
+      left = try link(.arithmetic(operation, left, try power()), line: left.line)
     }
     return left
   }
@@ -170,7 +180,7 @@ struct TemplateExpressionParser {
   private mutating func power() throws(ChatTemplateError) -> TemplateExpression {
     var left = try unary(withFilters: true)
     while let operation = takeArithmetic(["**"]) {
-      left = TemplateExpression(line: left.line, kind: .arithmetic(operation, left, try unary(withFilters: true)))
+      left = try link(.arithmetic(operation, left, try unary(withFilters: true)), line: left.line)
     }
     return left
   }
@@ -257,14 +267,14 @@ struct TemplateExpressionParser {
         if case .integer(let index) = current {
           position += 1
           let item = TemplateExpression(line: line, kind: .literal(.integer(index)))
-          result = TemplateExpression(line: line, kind: .item(result, item))
+          result = try link(.item(result, item), line: line)
         } else {
-          result = TemplateExpression(line: line, kind: .attribute(result, try name()))
+          result = try link(.attribute(result, try name()), line: line)
         }
       } else if take("[") {
-        result = TemplateExpression(line: line, kind: try subscripting(result))
+        result = try link(try subscripting(result), line: line)
       } else if take("(") {
-        result = TemplateExpression(line: line, kind: .call(result, try arguments()))
+        result = try link(.call(result, try arguments()), line: line)
       } else {
         return result
       }
@@ -318,11 +328,11 @@ struct TemplateExpressionParser {
       let line = line
       if take("|") {
         let (name, arguments) = try filter()
-        result = TemplateExpression(line: line, kind: .filter(result, name, arguments))
+        result = try link(.filter(result, name, arguments), line: line)
       } else if takeWord("is") {
         result = try test(of: result, line: line)
       } else if take("(") {
-        result = TemplateExpression(line: line, kind: .call(result, try arguments()))
+        result = try link(.call(result, try arguments()), line: line)
       } else {
         return result
       }
@@ -344,7 +354,7 @@ struct TemplateExpressionParser {
     } else if beginsTestOperand {
       operands = [try postfixes(of: try primary())]
     }
-    let test = TemplateExpression(line: line, kind: .test(base, name, operands))
+    let test = try link(.test(base, name, operands), line: line)
     return isNegated ? TemplateExpression(line: line, kind: .not(test)) : test
   }
 

@@ -50,6 +50,7 @@ extension TemplateInterpreter {
       let limit = arguments[2, "count"]?.integer ?? .max
       return try replacing(try self.text(of: old), with: try self.text(of: new), in: text, limit: limit)
     case "indent": return try indented(text, arguments)
+    case "title": return text.wordsCapitalized
     case "escape", "e":
       return ["&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&#34;", "'": "&#39;"].escaping(text)
     default: return text.cased(name) ?? text
@@ -60,10 +61,12 @@ extension TemplateInterpreter {
     for (name, option) in arguments.named where name != "indent" && (name != "ensure_ascii" || option.isTrue) {
       throw error("tojson has no option '\(name)' here")
     }
-    let indent = arguments[0, "indent"].flatMap(\.integer)
+    // As in transformers, the first argument without a name would be ensure_ascii.
+    guard arguments.positional.isEmpty else { throw error("tojson takes arguments by name only") }
+    let indent = arguments["indent"].flatMap(\.integer)
     if let indent, !(0...32).contains(indent) { throw error("tojson indents by 0 to 32 spaces, not \(indent)") }
     guard let text = value.json(indent: indent) else { throw error("\(value.kind) cannot be written as JSON") }
-    try count(text.utf8.count)
+    try count(text: text.utf8.count)
     return text
   }
 
@@ -81,7 +84,7 @@ extension TemplateInterpreter {
     let lines = (text + "\n").lines
     var result: [String] = []
     for (index, line) in lines.enumerated() {
-      try count(space.utf8.count)
+      try count(text: space.utf8.count)
       result.append(index > 0 && (indentsBlank || !line.utf8.isEmpty) ? space + line : line)
     }
     return ((arguments[1, "first"]?.isTrue ?? false) ? space : "") + result.joined(separator: "\n")
@@ -158,7 +161,6 @@ extension TemplateInterpreter {
     guard let text = path.string else { return try item(path, of: element) }
     var value = element
     for name in text.split(at: ".", limit: .max) {
-      if value.isUndefined { return value }
       value = try item(Int(name).map { .integer($0) } ?? .string(name), of: value)
     }
     return value

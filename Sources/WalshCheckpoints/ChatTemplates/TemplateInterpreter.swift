@@ -3,14 +3,18 @@ import Foundation
 /// Runs the statements of a template once.
 ///
 /// Scopes are Jinja's: the body of a loop and of a macro has its own, `if` has none. Every step, every
-/// scalar written and every element made counts against a limit, so that no template runs away.
+/// element made and every stretch of text written counts against a limit, so that no template runs away.
 final class TemplateInterpreter {
   /// How a statement ends.
   private enum Flow { case next, breakLoop, continueLoop }
 
   /// Steps a conversation of a million tokens does not reach.
-  private static let stepLimit = 20_000_000
-  private static let deepestCall = 40
+  private static let stepLimit = 5_000_000
+  /// A turn of a loop prepares its variables.
+  private static let turnSteps = 8
+  /// So many bytes of text are one step.
+  private static let bytesPerStep = 16
+  private static let deepestCall = 24
 
   private var scopes: [[String: TemplateValue]]
   private var output = ""
@@ -33,13 +37,16 @@ final class TemplateInterpreter {
 
   /// Counts work; a template that does too much of it is ended.
   func count(_ work: Int = 1) throws(ChatTemplateError) {
-    steps += work
+    steps += min(work, Self.stepLimit + 1)
     if steps > Self.stepLimit { throw error("it does more than \(Self.stepLimit) steps, as if it never ended") }
   }
 
+  /// Counts the work of making `bytes` of text.
+  func count(text bytes: Int) throws(ChatTemplateError) { try count(1 + bytes / Self.bytesPerStep) }
+
   func text(of value: TemplateValue) throws(ChatTemplateError) -> String {
     guard let text = value.text else { throw error("\(value.kind) cannot be printed") }
-    try count(text.utf8.count)
+    try count(text: text.utf8.count)
     return text
   }
 
@@ -90,7 +97,7 @@ final class TemplateInterpreter {
   private func run(_ statement: TemplateStatement) throws(ChatTemplateError) -> Flow {
     switch statement.kind {
     case .text(let text):
-      try count(text.utf8.count)
+      try count(text: text.utf8.count)
       output += text
     case .output(let expression): output += try text(of: try evaluate(expression))
     case .conditional(let branches, let otherwise):
@@ -104,7 +111,9 @@ final class TemplateInterpreter {
         value = try apply(filter: filter.name, to: value, try evaluate(filter.arguments))
       }
       try assign(value, to: target)
-    case .macro(let macro): scopes[scopes.count - 1][macro.name] = .macro(TemplateMacro(macro))
+    case .macro(let macro):
+      let function = TemplateMacro(macro, enclosingScopes: Array(scopes.dropFirst(2)))
+      scopes[scopes.count - 1][macro.name] = .macro(function)
     case .breakLoop: return .breakLoop
     case .continueLoop: return .continueLoop
     case .group(let body): return try run(body)
@@ -144,6 +153,7 @@ final class TemplateInterpreter {
       return
     }
     for (index, item) in items.enumerated() {
+      try count(Self.turnSteps)
       scopes.append(["loop": Self.loopVariable(index, items)])
       defer { scopes.removeLast() }
       try assign(item, to: loop.targets)
@@ -179,10 +189,10 @@ final class TemplateInterpreter {
       throw error("the macro \(definition.name) has no parameter '\(name)'")
     }
     callDepth += 1
-    // A macro sees the names of the template, not those of the place it is called from.
+    // A macro sees the names of the place it is defined in, not those of the place it is called from.
     let callers = scopes
     let callLine = line
-    scopes = Array(scopes.prefix(2)) + [[:]]
+    scopes = Array(scopes.prefix(2)) + macro.enclosingScopes + [[:]]
     defer {
       scopes = callers
       line = callLine

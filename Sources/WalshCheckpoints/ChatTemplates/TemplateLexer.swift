@@ -115,14 +115,14 @@ struct TemplateLexer {
   }
 
   /// Takes what follows the end of a tag; `sign` is the one before it.
-  private mutating func endTag(sign: Unicode.Scalar?, isBlock: Bool) {
+  private mutating func endTag(sign: Unicode.Scalar?, trimsLine: Bool) {
     atLineStart = false
     if sign == "-" {
       var end = position
       while end < source.count, source[end].isWhitespace { end += 1 }
       atLineStart = end > position && source[end - 1] == "\n"
       advance(to: end)
-    } else if isBlock, sign != "+", peek() == "\n" {
+    } else if trimsLine, sign != "+", peek() == "\n" {
       advance(to: position + 1)
       atLineStart = true
     }
@@ -132,9 +132,9 @@ struct TemplateLexer {
     var end = position + 2
     while end < source.count, !stands("#}", at: end) { end += 1 }
     guard end < source.count else { throw error("the comment {# has no end #}") }
-    let sign = source[end - 1]
+    let sign = end - 1 > position + 1 ? source[end - 1] : nil
     advance(to: end + 2)
-    endTag(sign: end - 1 > position ? sign : nil, isBlock: true)
+    endTag(sign: sign, trimsLine: true)
   }
 
   private mutating func output() throws(ChatTemplateError) {
@@ -144,8 +144,14 @@ struct TemplateLexer {
 
   private mutating func statement() throws(ChatTemplateError) {
     let start = line
+    let beginning = self
     let tokens = try self.tokens(end: "%}", isBlock: true)
-    if tokens.count == 1, tokens[0].kind == .name("raw") { return try rawBlock() }
+    if tokens.count == 1, tokens[0].kind == .name("raw") {
+      // The line break after {% raw %} stays.
+      self = beginning
+      _ = try self.tokens(end: "%}", isBlock: true, trimsLine: false)
+      return try rawBlock()
+    }
     parts.append(.statement(tokens, line: start))
   }
 
@@ -171,7 +177,9 @@ struct TemplateLexer {
 
   // MARK: Inside a tag
 
-  private mutating func tokens(end: String, isBlock: Bool) throws(ChatTemplateError) -> [TemplateToken] {
+  private mutating func tokens(
+    end: String, isBlock: Bool, trimsLine: Bool? = nil
+  ) throws(ChatTemplateError) -> [TemplateToken] {
     let start = line
     position += 2
     if peek() == "-" || peek() == "+" { position += 1 }
@@ -186,7 +194,7 @@ struct TemplateLexer {
         let sign = (scalar == "-" || (scalar == "+" && isBlock)) && stands(end, at: position + 1) ? scalar : nil
         if sign != nil || stands(end) {
           advance(to: position + (sign == nil ? 2 : 3))
-          endTag(sign: sign, isBlock: isBlock)
+          endTag(sign: sign, trimsLine: trimsLine ?? isBlock)
           return tokens
         }
       }

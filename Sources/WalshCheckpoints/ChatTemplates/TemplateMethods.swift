@@ -8,7 +8,7 @@ extension TemplateInterpreter {
     switch value {
     case .mapping(let mapping): return try call(method: name, of: mapping, arguments)
     case .string(let text):
-      try count(text.utf8.count)
+      try count(text: text.utf8.count)
       return try call(method: name, of: text, arguments)
     default: throw error("\(value.kind) has no method '\(name)'")
     }
@@ -107,10 +107,10 @@ extension TemplateInterpreter {
       let parts = text.split(at: part, limit: limit)
       try count(parts.count)
       let (work, overflows) = (parts.count - 1).multipliedReportingOverflow(by: replacement.utf8.count)
-      try count(overflows ? .max >> 1 : work)
+      try count(text: overflows ? .max : work)
       result = parts.joined(separator: replacement)
     }
-    try count(result.utf8.count)
+    try count(text: result.utf8.count)
     return result
   }
 
@@ -118,7 +118,7 @@ extension TemplateInterpreter {
     var texts: [String] = []
     for part in parts {
       texts.append(try text(of: part))
-      try count(separator.utf8.count)
+      try count(text: separator.utf8.count)
     }
     return texts.joined(separator: separator)
   }

@@ -39,11 +39,15 @@ final class TemplateNamespace {
   var attributes = TemplateMapping()
 }
 
-/// A macro and the text it was defined in.
+/// A macro, and the names around it when it is defined inside a loop or another macro.
 final class TemplateMacro {
   let definition: TemplateStatement.Macro
+  let enclosingScopes: [[String: TemplateValue]]
 
-  init(_ definition: TemplateStatement.Macro) { self.definition = definition }
+  init(_ definition: TemplateStatement.Macro, enclosingScopes: [[String: TemplateValue]]) {
+    self.definition = definition
+    self.enclosingScopes = enclosingScopes
+  }
 }
 
 extension TemplateValue {
