@@ -73,7 +73,8 @@ struct PackedLinearTests {
     "Any format that has a layout survives the way through a file, at odd shapes",
     arguments: [
       NumericFormat.int(2, group: 8), .int(3, group: 16), .int(4, group: 8), .int(8, group: 8), .intPerRow(3),
-      .intPerRow(4), .intPerRow(5), .intPerRow(8), .nvfp4(.compressedTensors), .nvfp4OneLevel, .mxfp4(.even),
+      .intPerRow(4), .intPerRow(5), .intPerRow(8), .nvfp4(.compressedTensors), .nvfp4OneLevel, .nvfp4Tiles,
+      .nvfp4FourOverSix, .mxfp4(.rceil),
       NumericFormat(element: .int(bits: 8), granularity: .row, scale: .bfloat16),
     ])
   func roundTrip(format: NumericFormat) throws {

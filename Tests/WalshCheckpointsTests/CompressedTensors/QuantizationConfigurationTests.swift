@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import WalshFormats
 
 @testable import WalshCheckpoints
 
@@ -53,6 +54,21 @@ struct QuantizationConfigurationTests {
     #expect(inputs?.isNull == (preset.inputActivations == nil))
     if preset == .nvfp4 { #expect(inputs?["dynamic"] == "local") }
     #expect(try read(["config_groups": [.init(stringLiteral: preset.rawValue): ["Linear"]]] as JSON) != nil)
+  }
+
+  @Test("Formats of activations have arguments, and the arguments the format")
+  func activations() {
+    for format: NumericFormat in [.nvfp4(.compressedTensors), .mxfp4(.even), .intPerRow(8), .intPerRow(4)] {
+      #expect(QuantizationArguments(activations: format)?.activationFormat == format)
+    }
+    for preset in QuantizationPreset.allCases {
+      let inputs = preset.inputActivations
+      #expect(inputs?.activationFormat.flatMap { QuantizationArguments(activations: $0) } == inputs)
+    }
+    for format: NumericFormat in [.nvfp4OneLevel, .mxfp8, .fp8e4m3, .int(8, group: 32), .mxfp4(.staticThreeQuarters)]
+    {
+      #expect(QuantizationArguments(activations: format) == nil)
+    }
   }
 
   @Test("Groups of several formats, transforms and a cache scheme survive the way through JSON")
@@ -141,7 +157,10 @@ struct QuantizationConfigurationTests {
       (group("format", "int-quantized"), "weights.type must be int"),
       (group("weights", .null), "g.weights is missing"),
       (group("output_activations", ["num_bits": 8]), "output_activations is not supported"),
-      (group("input_activations", ["num_bits": 8, "strategy": "tensor"]), "input_activations.dynamic"),
+      (
+        group("input_activations", ["num_bits": 8, "strategy": "tensor"]),
+        "input_activations.strategy is tensor with 8 bits"
+      ),
       (weights("num_bits", 0), "weights.num_bits is 0"),
       (weights("num_bits", 6), "weights.num_bits is 6; it must be 4"),
       (weights("num_bits", "4"), "weights.num_bits is \"4\""),
