@@ -59,7 +59,8 @@ struct ContainerTests {
   func ggmlScales() throws {
     let bytes: [UInt8] = [0x7F, 0xB8, 0x38, 0xFF] + [UInt8](repeating: 0x22, count: 32)
     let y = try GGUFBlocks(kind: .nvfp4, rows: 1, columns: 64, bytes: bytes).unpacked().values
-    #expect(y == [Float](repeating: 0, count: 16) + [Float](repeating: 1, count: 32) + [Float](repeating: 0, count: 16))
+    #expect(
+      y == [Float](repeating: 0, count: 16) + [Float](repeating: 1, count: 32) + [Float](repeating: 0, count: 16))
   }
 
   @Test("GGUF refuses what it cannot hold, in one sentence")

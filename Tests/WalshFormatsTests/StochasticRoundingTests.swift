@@ -5,7 +5,9 @@ import WalshTensor
 
 @Suite("Number formats, section 2.7: stochastic rounding")
 struct StochasticRoundingTests {
-  private func stream(_ index: UInt64 = 0) -> RandomStream { RandomStream(seed: 11, purpose: "rounding", index: index) }
+  private func stream(_ index: UInt64 = 0) -> RandomStream {
+    RandomStream(seed: 11, purpose: "rounding", index: index)
+  }
 
   @Test("5.5 a million draws on a grid of 64 positions: the mean is v within four standard errors")
   func unbiased() {

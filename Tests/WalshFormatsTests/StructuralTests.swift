@@ -84,7 +84,9 @@ struct StructuralTests {
     #expect(together.scales == packed[0].scales + packed[1].scales)
   }
 
-  @Test("5.5 zeros, one element, equal elements, tiny and huge tensors decode to something sensible", arguments: Formats.presets)
+  @Test(
+    "5.5 zeros, one element, equal elements, tiny and huge tensors decode to something sensible",
+    arguments: Formats.presets)
   func specials(format: NumericFormat) {
     let quantizer = Quantizer(format: format)
     let zero = quantizer.fakeQuantize(.zeros([20, 40]))
