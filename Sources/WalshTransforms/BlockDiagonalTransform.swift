@@ -71,8 +71,9 @@ extension Tensor {
   fileprivate func columnSlice(_ range: Range<Int>) -> Tensor {
     Tensor(shape: [rowCount, range.count]) { out in
       withUnsafeBufferPointer { x in
+        guard let from = x.baseAddress, let to = out.baseAddress else { return }
         for r in 0..<rowCount {
-          for c in 0..<range.count { out[r * range.count + c] = x[r * columns + range.lowerBound + c] }
+          (to + r * range.count).initialize(from: from + r * columns + range.lowerBound, count: range.count)
         }
       }
     }
@@ -83,7 +84,10 @@ extension Tensor {
     let (rows, n) = (rowCount, columns)
     withUnsafeMutableBufferPointer { x in
       part.withUnsafeBufferPointer { q in
-        for r in 0..<rows { for c in 0..<range.count { x[r * n + range.lowerBound + c] = q[r * range.count + c] } }
+        guard let to = x.baseAddress, let from = q.baseAddress else { return }
+        for r in 0..<rows {
+          (to + r * n + range.lowerBound).update(from: from + r * range.count, count: range.count)
+        }
       }
     }
   }

@@ -42,7 +42,15 @@ public struct DenseTransform: LinearTransform, Equatable {
 
   public func apply(to x: inout Tensor) {
     checkShape(x)
-    x = x.matmul(forward).reshaped(to: x.shape)
+    // Chunks keep the intermediate result in the cache and off the allocator; 1024 rows are enough for a large product.
+    x.forEachRowChunk(minimumRows: 1024) { rows, p in
+      let count = rows.count * dimension
+      let part = Tensor(shape: [rows.count, dimension]) { $0.baseAddress?.initialize(from: p, count: count) }
+      part.matmul(forward).withUnsafeBufferPointer { result in
+        guard let result = result.baseAddress else { return }
+        p.update(from: result, count: count)
+      }
+    }
   }
 
   public func matrix() -> Tensor { forward }

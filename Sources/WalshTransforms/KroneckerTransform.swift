@@ -52,12 +52,36 @@ extension Tensor {
   fileprivate mutating func transposeMatrices(_ m: Int, _ n: Int) {
     forEachRowChunk { rows, p in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: m * n) { copy in
+        guard let source = copy.baseAddress else { return }
         for r in 0..<rows.count {
-          let q = p + r * m * n
-          _ = copy.initialize(fromContentsOf: UnsafeBufferPointer(start: q, count: m * n))
-          for i in 0..<m { for j in 0..<n { q[j * m + i] = copy[i * n + j] } }
+          source.initialize(from: p + r * m * n, count: m * n)
+          transpose(source, m, n, to: p + r * m * n)
         }
       }
     }
   }
+}
+
+/// Writes the transpose of the m×n matrix at `x` to `y`, in blocks of 4×4 as far as they go.
+private func transpose(_ x: UnsafePointer<Float>, _ m: Int, _ n: Int, to y: UnsafeMutablePointer<Float>) {
+  let (rows, columns) = (m & ~3, n & ~3)
+  for i in stride(from: 0, to: rows, by: 4) {
+    for j in stride(from: 0, to: columns, by: 4) {
+      func row(_ k: Int) -> SIMD4<Float> {
+        UnsafeRawPointer(x + (i + k) * n + j).loadUnaligned(as: SIMD4<Float>.self)
+      }
+      let (a, b, c, d) = (row(0), row(1), row(2), row(3))
+      let even = (SIMD4(lowHalf: a.evenHalf, highHalf: b.evenHalf), SIMD4(lowHalf: c.evenHalf, highHalf: d.evenHalf))
+      let odd = (SIMD4(lowHalf: a.oddHalf, highHalf: b.oddHalf), SIMD4(lowHalf: c.oddHalf, highHalf: d.oddHalf))
+      func store(_ k: Int, _ low: SIMD2<Float>, _ high: SIMD2<Float>) {
+        UnsafeMutableRawPointer(y + (j + k) * m + i)
+          .storeBytes(of: SIMD4(lowHalf: low, highHalf: high), as: SIMD4<Float>.self)
+      }
+      store(0, even.0.evenHalf, even.1.evenHalf)
+      store(1, odd.0.evenHalf, odd.1.evenHalf)
+      store(2, even.0.oddHalf, even.1.oddHalf)
+      store(3, odd.0.oddHalf, odd.1.oddHalf)
+    }
+  }
+  for i in 0..<m { for j in (i < rows ? columns : 0)..<n { y[j * m + i] = x[i * n + j] } }
 }

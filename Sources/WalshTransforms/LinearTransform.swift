@@ -58,12 +58,14 @@ extension Tensor {
 
   /// Calls `body` for chunks of rows, on several threads: the row range and a pointer to its first value.
   ///
-  /// The chunks hold about `values` values each, so they depend on the shape alone.
-  mutating func forEachRowChunk(values: Int = 1 << 17, _ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void) {
+  /// The chunks hold about 2^18 values each, but no fewer rows than `minimumRows`; they depend on the shape alone.
+  mutating func forEachRowChunk(
+    minimumRows: Int = 1, _ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+  ) {
     let (rows, n) = (rowCount, columns)
     withUnsafeMutableBufferPointer { x in
       guard let base = x.baseAddress, n > 0 else { return }
-      Parallel.forEachChunk(of: rows, size: max(1, values / n)) { range in
+      Parallel.forEachChunk(of: rows, size: max(minimumRows, (1 << 18) / n)) { range in
         body(range, base + range.lowerBound * n)
       }
     }

@@ -28,8 +28,8 @@ public struct PermutationTransform: LinearTransform, Hashable {
     let n = dimension
     x.forEachRowChunk { rows, p in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: n) { row in
-        for r in rows.indices {
-          let q = p + (r - rows.lowerBound) * n
+        for r in 0..<rows.count {
+          let q = p + r * n
           _ = row.initialize(fromContentsOf: UnsafeBufferPointer(start: q, count: n))
           for j in 0..<n { q[j] = row[sources[j]] }
         }

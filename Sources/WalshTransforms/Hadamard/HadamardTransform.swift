@@ -68,11 +68,19 @@ public struct HadamardTransform: LinearTransform, Hashable {
     checkShape(x)
     let (n, k, m) = (dimension, outer.order, 1 << levels)
     let scale = Float(1 / Double(n).squareRoot())
-    x.forEachRowChunk(values: 1 << 18) { rows, p in
-      if !inputSigns.isEmpty { DiagonalTransform.scale(p, rows: rows.count, by: inputSigns) }
-      if k == 1 { return walsh_fwht_rows(instructions.rawValue, p, rows.count, n, scale) }
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: walsh_hadamard_scratch(k)) { scratch in
-        walsh_hadamard_rows(instructions.rawValue, p, rows.count, k, m, codes, scale, scratch.baseAddress)
+    // Signs are applied to few rows at a time, so that the transform finds them in the cache.
+    let batch = inputSigns.isEmpty ? Int.max : max(1, (1 << 14) / n)
+    x.forEachRowChunk { rows, p in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: k == 1 ? 1 : walsh_hadamard_scratch(k)) { scratch in
+        for start in stride(from: 0, to: rows.count, by: min(batch, rows.count)) {
+          let (part, count) = (p + start * n, min(batch, rows.count - start))
+          if !inputSigns.isEmpty { DiagonalTransform.scale(part, rows: count, by: inputSigns) }
+          if k == 1 {
+            walsh_fwht_rows(instructions.rawValue, part, count, n, scale)
+          } else {
+            walsh_hadamard_rows(instructions.rawValue, part, count, k, m, codes, scale, scratch.baseAddress)
+          }
+        }
       }
     }
   }
