@@ -1,0 +1,117 @@
+import WalshCheckpoints
+import WalshFormats
+import WalshTensor
+import WalshTransforms
+
+/// The parameters of a model folder, plain or quantized in compressed-tensors form.
+public struct CheckpointWeights: WeightSource {
+  private let checkpoint: Checkpoint
+  private let quantization: QuantizationConfiguration?
+  private let shapes: [String: [Int]]
+
+  /// - Parameters:
+  ///   - checkpoint: the folder.
+  ///   - architecture: what the folder holds; shapes are checked against it.
+  ///   - quantization: how it is quantized; nil when it is not.
+  public init(_ checkpoint: Checkpoint, architecture: Architecture, quantization: QuantizationConfiguration?) {
+    self.checkpoint = checkpoint
+    self.quantization = quantization
+    shapes = Dictionary(uniqueKeysWithValues: architecture.parameters.map { ($0.name, $0.shape) })
+  }
+
+  public func tensor(_ name: String) throws -> Tensor {
+    let stored = try checkpoint.tensor(name)
+    if let shape = shapes[name], stored.shape != shape {
+      throw CheckpointError(
+        checkpoint.folder, "the tensor \(name) has the shape \(stored.shape), but config.json makes it \(shape).")
+    }
+    return try stored.tensor(checkingFinite: true)
+  }
+
+  public func linear(_ path: String) throws -> Linear {
+    let bias = checkpoint.contains(path + ".bias") ? try tensor(path + ".bias") : nil
+    guard let group = quantization?.group(for: path) else {
+      return Linear(.dense(try tensor(path + ".weight")), bias: bias)
+    }
+    let packed = try PackedLinearTensors(path, in: checkpoint, group: group).weight
+    if let shape = shapes[path + ".weight"], [packed.rows, packed.columns] != shape {
+      throw CheckpointError(
+        checkpoint.folder,
+        "the layer \(path) is packed as \(packed.rows)×\(packed.columns), but config.json makes it \(shape).")
+    }
+    return Linear(.packed(packed), bias: bias)
+  }
+
+  public func inputStage(of group: LinearGroup) throws -> InputStage {
+    guard let quantization else { return InputStage() }
+    let path = group.layers[0]
+    var stage = InputStage()
+    if let stored = try transform(at: path, .input, className: "Linear", width: group.width) {
+      stage.transform = stored
+    }
+    if let layer = quantization.group(for: path), let inputs = layer.inputActivations {
+      guard let format = inputs.activationFormat else {
+        throw CheckpointError(
+          checkpoint.folder,
+          "the inputs of \(path) have \(inputs.bits) bits per \(inputs.strategy.rawValue), a format Walsh does not compute."
+        )
+      }
+      stage.activation = ActivationQuantizer(
+        format: format,
+        amax: format.isTwoLevel
+          ? try PackedLinearTensors(path, in: checkpoint, group: layer).inputGlobalScale.map { 2688 / $0 } : nil)
+    }
+    return stage
+  }
+
+  public func keyStage(of site: ModelOutline.AttentionSite) throws -> KeyStage {
+    guard let quantization else { return KeyStage() }
+    if let cache = quantization.keyValueCache, cache.cacheFormat == nil {
+      throw CheckpointError(
+        checkpoint.folder,
+        "its kv_cache_scheme has \(cache.bits) bits per \(cache.strategy.rawValue), a format Walsh does not compute.")
+    }
+    return KeyStage(
+      transform: try transform(at: site.path, .cachedKeys, className: "Attention", width: site.headSize),
+      cacheFormat: quantization.keyValueCache?.cacheFormat)
+  }
+
+  /// The transform that a scheme of the configuration stores for `path`; nil when none applies there.
+  private func transform(
+    at path: String, _ location: TransformScheme.Location, className: String, width: Int
+  ) throws -> (any LinearTransform)? {
+    guard
+      let scheme = quantization?.transforms.first(where: { scheme in
+        scheme.applications.contains { $0.location == location && $0.applies(to: path, className: className) }
+      })
+    else { return nil }
+    let name = scheme.tensorName(path, location)
+    let matrix = try tensor(name)
+    guard matrix.rank == 2, matrix.shape[0] == matrix.shape[1], matrix.shape[0] > 0, width % matrix.shape[0] == 0
+    else {
+      throw CheckpointError(
+        checkpoint.folder,
+        "the transform \(name) has the shape \(matrix.shape), which does not fit \(width) channels.")
+    }
+    do {
+      return try OnlineTransform(stored: matrix).transform(width: width)
+    } catch {
+      throw CheckpointError(checkpoint.folder, "the transform \(name) has no inverse.")
+    }
+  }
+}
+
+extension LanguageModel {
+  /// Reads the model in a folder, plain or quantized.
+  ///
+  /// - Throws: `CheckpointError` for a folder that is no model, misses tensors or contradicts itself.
+  public init(_ checkpoint: Checkpoint) throws {
+    let configuration = try checkpoint.configuration()
+    let architecture = try Architecture(configuration)
+    let quantization = try configuration.quantization()
+    if quantization == nil { try architecture.checkParameters(of: checkpoint) }
+    try self.init(
+      architecture,
+      weights: CheckpointWeights(checkpoint, architecture: architecture, quantization: quantization))
+  }
+}

@@ -1,0 +1,13 @@
+import WalshTensor
+
+/// Where a block gets its parameters: a checkpoint, or tensors in memory.
+public protocol WeightSource {
+  /// The tensor `name` in full precision.
+  func tensor(_ name: String) throws -> Tensor
+  /// The linear layer at module path `path`, with its bias if there is one.
+  func linear(_ path: String) throws -> Linear
+  /// What happens to the activation of `group` before its layers.
+  func inputStage(of group: LinearGroup) throws -> InputStage
+  /// What happens to queries and keys of the attention at `site`.
+  func keyStage(of site: ModelOutline.AttentionSite) throws -> KeyStage
+}

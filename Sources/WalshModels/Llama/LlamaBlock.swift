@@ -1,0 +1,100 @@
+import WalshCheckpoints
+import WalshFormats
+import WalshTensor
+
+/// A Llama-style decoder block: attention, then a gated feed-forward network, each behind an RMS norm.
+///
+///     h = x + W_o·attention(RoPE(W_q·n), RoPE(W_k·n), W_v·n)     n = RMSNorm(x)
+///     y = h + W_down·(act(W_gate·m) ⊙ W_up·m)                     m = RMSNorm(h)
+///
+/// Qwen3 normalises each query and key head before the rotary embedding; Qwen2 has biases on q, k, v; Mistral and Qwen2
+/// may look back over a window only. All of that comes from the configuration.
+public struct LlamaBlock: DecoderBlock {
+  public let outline: ModelOutline.Block
+  private let configuration: LlamaConfiguration
+  private let rotary: RotaryEmbedding
+  private let attention: CausalAttention
+  private let keyStage: KeyStage
+  private let stages: [InputStage]
+  private let inputNorm: Tensor
+  private let middleNorm: Tensor
+  private let queryNorm: Tensor?
+  private let keyNorm: Tensor?
+  private let q: Linear
+  private let k: Linear
+  private let v: Linear
+  private let o: Linear
+  private let gate: Linear
+  private let up: Linear
+  private let down: Linear
+
+  /// Reads block `layer` from `weights`.
+  ///
+  /// - Throws: what the source throws for a missing or misshapen tensor.
+  public init(
+    _ layer: Int, configuration c: LlamaConfiguration, outline: ModelOutline.Block, weights: some WeightSource
+  ) throws {
+    self.outline = outline
+    configuration = c
+    rotary = RotaryEmbedding(c)
+    attention = CausalAttention(
+      heads: c.headCount, keyHeads: c.keyValueHeadCount, scale: 1 / Float(c.headSize).squareRoot(),
+      window: c.attentionWindows[layer])
+    let prefix = outline.prefix
+    keyStage = try outline.attention.map(weights.keyStage) ?? KeyStage()
+    stages = try outline.groups.map(weights.inputStage)
+    inputNorm = try weights.tensor(prefix + "input_layernorm.weight")
+    middleNorm = try weights.tensor(prefix + "post_attention_layernorm.weight")
+    queryNorm = c.hasQueryKeyNorm ? try weights.tensor(prefix + "self_attn.q_norm.weight") : nil
+    keyNorm = c.hasQueryKeyNorm ? try weights.tensor(prefix + "self_attn.k_norm.weight") : nil
+    q = try weights.linear(prefix + "self_attn.q_proj")
+    k = try weights.linear(prefix + "self_attn.k_proj")
+    v = try weights.linear(prefix + "self_attn.v_proj")
+    o = try weights.linear(prefix + "self_attn.o_proj")
+    gate = try weights.linear(prefix + "mlp.gate_proj")
+    up = try weights.linear(prefix + "mlp.up_proj")
+    down = try weights.linear(prefix + "mlp.down_proj")
+  }
+
+  public func makeState() -> any DecoderState {
+    KeyValueCache(
+      width: configuration.keyValueHeadCount * configuration.headSize, headSize: configuration.headSize,
+      format: keyStage.cacheFormat)
+  }
+
+  public func callAsFunction(_ x: Tensor, state: (any DecoderState)?, observer: ActivationObserver?) -> Tensor {
+    /// The activation that the layers of group `index` read.
+    func staged(_ index: Int, _ activation: Tensor) -> Tensor {
+      observer?(outline.groups[index], activation)
+      return stages[index](activation)
+    }
+    let epsilon = configuration.normEpsilon
+    let n = staged(0, x.rmsNorm(weight: inputNorm, epsilon: epsilon))  // [T, C]
+    let mixed = attend(q: q(n), k: k(n), v: v(n), state: state)  // [T, H·d]
+    let h = x + o(staged(1, mixed))
+    let m = staged(2, h.rmsNorm(weight: middleNorm, epsilon: epsilon))  // [T, C]
+    let gated = gate(m).activated(by: configuration.activation) * up(m)  // [T, F]
+    return h + down(staged(3, gated))
+  }
+
+  /// Rotary embedding, caching, attention; shapes `[T, H·d]`, `[T, Hk·d]`, `[T, Hk·d]` to `[T, H·d]`.
+  private func attend(q: Tensor, k: Tensor, v: Tensor, state: (any DecoderState)?) -> Tensor {
+    let cache = state as? KeyValueCache ?? makeState() as? KeyValueCache
+    guard let cache else { preconditionFailure("A Llama block keeps its state in a key-value cache.") }
+    let start = cache.tokenCount
+    let positions = start..<start + q.rowCount
+    var q = normalizingHeads(of: q, by: queryNorm)
+    var k = normalizingHeads(of: k, by: keyNorm)
+    rotary.apply(to: &q, positions: positions)
+    rotary.apply(to: &k, positions: positions)
+    cache.append(keys: keyStage.transformHeads(of: k), values: v)
+    let queries = keyStage.transformHeads(of: q)
+    return cache.withRows { keys, values in attention(queries, keys, values, start: start) }
+  }
+
+  private func normalizingHeads(of x: Tensor, by weight: Tensor?) -> Tensor {
+    guard let weight else { return x }
+    return x.reshaped(to: [x.count / weight.count, weight.count])
+      .rmsNorm(weight: weight, epsilon: configuration.normEpsilon).reshaped(to: x.shape)
+  }
+}

@@ -1,0 +1,134 @@
+import WalshFormats
+import WalshModels
+import WalshTensor
+import WalshTransforms
+
+/// Carries out a plan on one block: transforms, folds, and solves group after group on calibration activations.
+struct BlockSolver {
+  let architecture: Architecture
+  let layer: Int
+  let plan: Plan
+
+  private var groups: [LinearGroup] { architecture.outline.blocks[layer].groups }
+
+  /// Quantizes the block `weights` in place.
+  ///
+  /// Groups are solved in the order in which the block computes them; each sees the activations that the quantized
+  /// groups before it leave.
+  /// - Parameters:
+  ///   - weights: the block's tensors as they are in the source.
+  ///   - hidden: the residual stream in front of the block, behind the plan's residual rotation.
+  /// - Returns: the error of each quantized layer.
+  func solve(_ weights: inout BlockWeights, on hidden: HiddenStates) throws -> [LayerReport] {
+    try transform(&weights, on: hidden)
+    try setActivationFormats(&weights, on: hidden)
+    return try groups.flatMap { try solve($0, in: &weights, on: hidden) }
+  }
+
+  // MARK: Transforms
+
+  private func transform(_ weights: inout BlockWeights, on hidden: HiddenStates) throws {
+    let block = architecture.outline.blocks[layer]
+    if let rotation = plan.residual {
+      try weights.foldNorms(of: groups)
+      try weights.rotateResidual(by: rotation, readers: groups, writers: block.residualWriters)
+    }
+    weights.keys = KeyStage(transform: plan.keys, cacheFormat: plan.cache)
+
+    var made: [(LinearGroup, any LinearTransform)] = []
+    let calibrated = groups.filter { if case .calibrated = plan[$0].transform { true } else { false } }
+    let statistics = try inputStatistics(of: calibrated, in: weights, on: hidden, grams: false)
+    for group in groups {
+      switch plan[group].transform {
+      case .none: continue
+      case .fixed(let transform): made.append((group, transform))
+      case .calibrated(let calibration):
+        guard let inputs = statistics[group.id] else { continue }
+        let layers = try group.layers.map { try weights.tensor($0 + ".weight") }
+        made.append((group, try calibration.transform(for: group, weights: layers, inputs: inputs)))
+      }
+    }
+    for (group, transform) in made { try weights.apply(transform, to: group) }
+  }
+
+  /// Fixes the tensor scale of activations whose format has one, from the block in full precision.
+  private func setActivationFormats(_ weights: inout BlockWeights, on hidden: HiddenStates) throws {
+    let scaled = groups.filter { plan[$0].activations?.isTwoLevel == true }
+    let statistics = try inputStatistics(of: scaled, in: weights, on: hidden, grams: false)
+    for group in groups {
+      guard let format = plan[group].activations else { continue }
+      weights.activations[group.id] = ActivationQuantizer(format: format, amax: statistics[group.id]?.maxMagnitude)
+    }
+  }
+
+  // MARK: Weights
+
+  private func solve(
+    _ group: LinearGroup, in weights: inout BlockWeights, on hidden: HiddenStates
+  ) throws -> [LayerReport] {
+    let groupPlan = plan[group]
+    guard let format = groupPlan.weights else { return [] }
+    let quantizer = Quantizer(format: format, search: groupPlan.solver.scaleSearch)
+    let layers = try group.layers.map { ($0, try weights.tensor($0 + ".weight")) }
+    // Runtimes fuse the layers of a group into one product, which has one tensor scale.
+    let amax = format.isTwoLevel ? layers.map(\.1.maxMagnitude).max() : nil
+
+    var gram: Matrix?
+    if groupPlan.solver.needsHessian {
+      gram = try inputStatistics(of: [group], in: weights, on: hidden, grams: true)[group.id]?.gram
+    }
+    var factor: GPTQ.Factor?
+    if case .gptq(let gptq) = groupPlan.solver, let gram { factor = try gptq.factor(of: gram) }
+    var reports: [LayerReport] = []
+    for (path, weight) in layers {
+      let scales = quantizer.blockScales(of: weight, amax: amax)
+      var solved = weight
+      if case .gptq(let gptq) = groupPlan.solver, let factor {
+        solved = gptq.solve(weight, factor: factor, quantizer: quantizer, scales: scales)
+      }
+      let packed = quantizer.pack(solved, scales: scales)
+      reports.append(report(path, group, format, weight, packed, gram))
+      weights.packed[path] = packed
+    }
+    return reports
+  }
+
+  private func report(
+    _ path: String, _ group: LinearGroup, _ format: NumericFormat, _ weight: Tensor, _ packed: PackedMatrix,
+    _ gram: Matrix?
+  ) -> LayerReport {
+    let difference = weight - packed.unpacked()
+    return LayerReport(
+      path: path, role: group.role, format: format.name,
+      weightError: difference.sumOfSquares / weight.sumOfSquares,
+      outputError: gram.map { $0.quadraticForm(difference) / $0.quadraticForm(weight) })
+  }
+
+  // MARK: Calibration
+
+  /// Runs the block on all samples and collects what the layers of `collected` read, behind their input stages.
+  private func inputStatistics(
+    of collected: [LinearGroup], in weights: BlockWeights, on hidden: HiddenStates, grams: Bool
+  ) throws -> [String: InputStatistics] {
+    var statistics: [String: InputStatistics] = [:]
+    for group in collected { statistics[group.id] = InputStatistics(width: group.width, collectingGram: grams) }
+    if statistics.isEmpty { return [:] }
+    let block = try architecture.block(layer, from: weights)
+    try hidden.forEach { x in
+      _ = block(x, state: nil) { group, activation in
+        guard statistics[group.id] != nil else { return }
+        statistics[group.id]?.add(weights.inputStage(of: group)(activation))
+      }
+    }
+    return statistics
+  }
+}
+
+extension Matrix {
+  /// Σ_rows w·A·wᵀ = tr(W·A·Wᵀ) in Float64.
+  func quadraticForm(_ w: Tensor) -> Double {
+    let wide = Matrix(w)
+    let product = wide * self
+    return zip(product.values, wide.values).reduce(0) { $0 + $1.0 * $1.1 }
+  }
+}

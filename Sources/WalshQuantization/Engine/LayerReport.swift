@@ -1,0 +1,22 @@
+/// How well one layer's weight survived.
+public struct LayerReport: Sendable, Equatable {
+  /// The module path.
+  public let path: String
+  /// The role of its group, such as `mlp.output`.
+  public let role: String
+  /// The format's name.
+  public let format: String
+  /// ‖W − Ŵ‖² / ‖W‖², behind all transforms.
+  public let weightError: Double
+  /// tr(Δ·H·Δᵀ) / tr(W·H·Wᵀ) with Δ = W − Ŵ and H the second moment of the layer's inputs; nil when no solver asked
+  /// for H.
+  public let outputError: Double?
+
+  public init(path: String, role: String, format: String, weightError: Double, outputError: Double?) {
+    self.path = path
+    self.role = role
+    self.format = format
+    self.weightError = weightError
+    self.outputError = outputError
+  }
+}

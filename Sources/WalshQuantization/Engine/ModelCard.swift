@@ -1,0 +1,42 @@
+import WalshModels
+
+/// The README of a quantized folder: what it is, how it was made, who can load it.
+struct ModelCard {
+  let run: QuantizationRun
+  let layers: [LayerReport]
+  /// Whether transforms act at run time.
+  let hasOnlineTransforms: Bool
+
+  /// Markdown.
+  var text: String {
+    let name = run.source.folder.lastPathComponent
+    let worst = layers.max { $0.weightError < $1.weightError }
+    let mean = layers.reduce(0) { $0 + $1.weightError } / Double(max(1, layers.count))
+    var lines = [
+      "# \(name), \(run.plan.preset.name)", "",
+      "Quantized with Walsh: \(run.request.summary).", "",
+      "- Formats: \(run.plan.preset.description).",
+      "- Residual rotation: \(run.plan.residual?.description ?? "none").",
+      "- Calibration: \(run.calibration.map { "\($0.samples.count) samples, \($0.tokenCount) tokens of \($0.source)" } ?? "none").",
+      "- Quantized layers: \(layers.count), mean relative squared weight error \(Self.short(mean))"
+        + (worst.map { ", worst \($0.path) with \(Self.short($0.weightError))." } ?? "."),
+      "", "## Who can load it", "",
+    ]
+    if hasOnlineTransforms {
+      lines.append(
+        "**Some rotations act at run time** (`transform_config`). Walsh and vLLM apply them; transformers, llama.cpp and "
+          + "MLX ignore them without a word and compute something else. Quantize with `--no-online-rotations` for those."
+      )
+    } else if run.plan.cache != nil {
+      lines.append("The key-value cache format is applied by Walsh; other runtimes load the weights and ignore it.")
+    } else {
+      lines.append("A compressed-tensors checkpoint without run-time transforms: Walsh, transformers, vLLM.")
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func short(_ value: Double) -> String {
+    let scaled = (value * 1e6).rounded() / 1e6
+    return "\(scaled)"
+  }
+}

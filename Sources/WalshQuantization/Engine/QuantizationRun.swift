@@ -1,0 +1,156 @@
+import Foundation
+import WalshCheckpoints
+import WalshFormats
+import WalshModels
+import WalshTensor
+import WalshTransforms
+
+/// Quantizes a model folder into another, one decoder block in memory at a time.
+///
+/// The result is one shard for the embedding, one for each block and one for the output layer. A block is read, solved,
+/// written, and read back from its shard before the calibration text passes through it: whatever was rounded on the way
+/// to the disk, later blocks see. That also makes a resumed run the same run: finished blocks are read back alike.
+public struct QuantizationRun {
+  /// The model to read.
+  public let source: Checkpoint
+  /// Its configuration.
+  public let configuration: ModelConfiguration
+  /// Its architecture.
+  public let architecture: Architecture
+  /// What was asked for.
+  public let request: QuantizationRequest
+  /// What will be done.
+  public let plan: Plan
+  /// The calibration text; nil when the plan needs none.
+  public let calibration: CalibrationText?
+  /// The bytes that calibration activations may occupy in memory; beyond, they go to a scratch file.
+  public let activationLimit: Int
+
+  /// Prepares a run and checks everything that can be checked before the disk is touched: configuration, the presence and
+  /// shape of every tensor, the plan.
+  ///
+  /// - Parameters:
+  ///   - source: a full precision model folder.
+  ///   - request: what to do.
+  ///   - calibration: text to calibrate on; may be nil when the plan needs none.
+  ///   - activationLimit: see the property.
+  /// - Throws: `CheckpointError` or `QuantizationError`, one sentence each.
+  public init(
+    source: Checkpoint, request: QuantizationRequest, calibration: CalibrationText?, activationLimit: Int = 1 << 29
+  ) throws {
+    self.source = source
+    self.request = request
+    self.activationLimit = activationLimit
+    configuration = try source.configuration()
+    if try configuration.quantization() != nil {
+      throw QuantizationError(
+        source.folder.path, "the model is quantized already; start from its full precision base.")
+    }
+    architecture = try Architecture(configuration)
+    try architecture.checkParameters(of: source)
+    plan = try request.plan(for: architecture.outline)
+    if let reason = plan.calibrationReason, calibration == nil {
+      throw QuantizationError("--calibration", "\(reason), so this plan needs text: pass a file.")
+    }
+    self.calibration = plan.calibrationReason == nil ? nil : calibration
+  }
+
+  /// Carries out the run.
+  ///
+  /// - Parameters:
+  ///   - output: the folder to write; it appears only when it is whole.
+  ///   - existing: what to do with folders that are there.
+  ///   - progress: called after each step.
+  /// - Returns: the error of every quantized layer, in the model's order.
+  /// - Throws: `CheckpointError`, `QuantizationError` or `LinearAlgebraError`.
+  public func write(
+    to output: URL, existing: FolderWriter.Existing, progress: ProgressObserver? = nil
+  ) throws -> [LayerReport] {
+    let identity = try fingerprint(progress)
+    let folder = try FolderWriter(output, from: source.folder, existing: existing)
+    var journal = try Journal(in: folder.journalFolder, of: folder.workingFolder, request: identity)
+
+    let steps = architecture.outline.blocks.count + 2
+    let names = (0..<steps).map { FolderWriter.shardName($0, of: steps) }
+    let shards = ShardBuilder(run: self)
+    var hidden: HiddenStates?
+    for step in 0..<steps {
+      let label = step == 0 ? "embedding" : step == steps - 1 ? "output layer" : "block \(step) of \(steps - 2)"
+      progress?(ProgressUpdate(label, done: step, total: steps))
+      let isDone = step < journal.entries.count
+      var reports: [LayerReport] = []
+      var tensors: [StoredTensor] = []
+      switch step {
+      case 0:
+        if !isDone { tensors = try shards.embedding() }
+      case steps - 1:
+        if !isDone { tensors = try shards.ends() }
+      default:
+        if hidden == nil { hidden = try embeddedSamples(folder.workingFolder.appending(path: names[0]), folder) }
+        if !isDone, let hidden { (tensors, reports) = try shards.block(step - 1, on: hidden) }
+      }
+      if !isDone {
+        let writer = try folder.shard(names[step], tensors: tensors.map(\.layout))
+        for tensor in tensors { try writer.write(tensor) }
+        try writer.finish()
+        try journal.add(names[step], in: folder.workingFolder, layers: reports)
+      }
+      if step > 0, step < steps - 2, let hidden, hidden.count > 0 {
+        try advance(hidden, through: step - 1, shard: folder.workingFolder.appending(path: names[step]))
+      }
+    }
+    progress?(ProgressUpdate("finishing", done: steps, total: steps))
+    hidden = nil
+    let layers = journal.entries.flatMap(\.layers)
+    let result = try QuantizedConfiguration(run: self).configuration(
+      shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
+    let card = ModelCard(
+      run: self, layers: layers, hasOnlineTransforms: try !(result.quantization()?.transforms.isEmpty ?? true))
+    try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(card.text.utf8)])
+    return layers
+  }
+
+  // MARK: Calibration
+
+  /// The residual stream in front of the first block, from the embedding as it was written.
+  private func embeddedSamples(_ shard: URL, _ folder: FolderWriter) throws -> HiddenStates {
+    guard let calibration else { return try HiddenStates([], limit: 0, folder: folder.journalFolder) }
+    let embedding = try Checkpoint(file: shard).tensor(architecture.outline.embedding).tensor()
+    for token in calibration.samples.joined() where token >= embedding.shape[0] {
+      throw QuantizationError(
+        calibration.source,
+        "the tokenizer gives token \(token), but the embedding has \(embedding.shape[0]) rows; the folder mixes two models."
+      )
+    }
+    return try HiddenStates(
+      calibration.samples.map { embedding.gatheringRows($0) }, limit: activationLimit, folder: folder.journalFolder)
+  }
+
+  /// Moves every sample through a finished block.
+  private func advance(_ hidden: HiddenStates, through layer: Int, shard: URL) throws {
+    let checkpoint = try Checkpoint(file: shard)
+    let weights = CheckpointWeights(
+      checkpoint, architecture: architecture,
+      quantization: try QuantizedConfiguration(run: self).quantization(shards: [checkpoint]))
+    let block = try architecture.block(layer, from: weights)
+    try hidden.update { block($0) }
+  }
+
+  // MARK: Identity
+
+  /// A text that names model, request and calibration. Reads every weight once, and refuses NaN and infinity.
+  private func fingerprint(_ progress: ProgressObserver?) throws -> String {
+    var print = Fingerprint()
+    print.add(String(decoding: configuration.serialized(), as: UTF8.self))
+    for (index, name) in source.names.enumerated() {
+      if index % 16 == 0 { progress?(ProgressUpdate("checking weights", done: index, total: source.names.count)) }
+      let stored = try source.tensor(name)
+      print.add("\(stored.layout)")
+      if stored.dtype.isFloatingPoint { _ = try stored.tensor(checkingFinite: true) }
+      stored.withUnsafeBytes { print.add($0) }
+      stored.release()
+    }
+    for sample in calibration?.samples ?? [] { sample.withUnsafeBytes { print.add($0) } }
+    return "\(request.summary), \(request.samples) samples of \(request.context), \(print.description)"
+  }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import WalshCheckpoints
+import WalshFormats
+import WalshModels
+import WalshTensor
+import WalshTransforms
+
+/// Makes the tensors of each shard of a quantized model.
+struct ShardBuilder {
+  let run: QuantizationRun
+
+  private var plan: Plan { run.plan }
+  private var outline: ModelOutline { run.architecture.outline }
+
+  // MARK: Shards
+
+  /// The embedding, rotated with the residual stream.
+  func embedding() throws -> [StoredTensor] {
+    let stored = try run.source.tensor(outline.embedding)
+    guard let rotation = plan.residual else { return [stored] }
+    return [try changed(stored) { $0.transformed(by: rotation) }]
+  }
+
+  /// The final norm and the output layer. The norm's weight is folded into the output layer when the stream is rotated,
+  /// which unties it from the embedding.
+  func ends() throws -> [StoredTensor] {
+    guard case .norm(let normName) = outline.head.source else {
+      preconditionFailure("The output layer of every architecture reads a norm.")
+    }
+    let norm = try run.source.tensor(normName)
+    let name = outline.head.layers[0] + ".weight"
+    guard let rotation = plan.residual else {
+      return outline.headIsTied ? [norm] : [norm, try run.source.tensor(name)] + bias(of: outline.head.layers[0])
+    }
+    let gamma = try norm.tensor()
+    let head = try run.source.tensor(outline.headIsTied ? outline.embedding : name)
+    return [
+      try changed(norm) { Tensor(shape: $0.shape, repeating: 1) },
+      try changed(head) { $0.scalingColumns(by: gamma).transformed(by: rotation) }.named(name),
+    ] + bias(of: outline.head.layers[0])
+  }
+
+  /// The tensors of block `layer`, solved on the residual stream in front of it, and the error of each layer.
+  func block(_ layer: Int, on hidden: HiddenStates) throws -> ([StoredTensor], [LayerReport]) {
+    let block = outline.blocks[layer]
+    let names = run.source.names.filter { $0.hasPrefix(block.prefix) }
+    var tensors: [String: Tensor] = [:]
+    for name in names { tensors[name] = try run.source.tensor(name).tensor() }
+    run.source.release(names)
+    var weights = BlockWeights(tensors: tensors)
+    let reports = try BlockSolver(architecture: run.architecture, layer: layer, plan: plan)
+      .solve(&weights, on: hidden)
+
+    var result: [StoredTensor] = []
+    for name in names {
+      let path = name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : name
+      if let packed = weights.packed[path] {
+        result += PackedLinearTensors(packed, inputGlobalScale: inputScales(of: weights, block)[path]).tensors(path)
+      } else if weights.changed.contains(name), let tensor = weights.tensors[name] {
+        result.append(StoredTensor(name: name, tensor, as: try run.source.tensor(name).dtype.storable))
+      } else {
+        result.append(try run.source.tensor(name))
+      }
+    }
+    for group in block.groups {
+      guard let transform = weights.online[group.id] else { continue }
+      let stored = OnlineTransform(transform)
+      result += group.layers.map { stored.stored(named: group.source.schemeBase, at: $0, .input) }
+    }
+    if let keys = weights.keys.transform, let site = block.attention {
+      let stored = OnlineTransform(keys)
+      result += [.queries, .cachedKeys].map { stored.stored(named: keySchemeBase, at: site.path, $0) }
+    }
+    return (result, reports)
+  }
+
+  /// The divisor 2688 / amax of each quantized layer whose activations have a tensor scale, by path.
+  private func inputScales(of weights: BlockWeights, _ block: ModelOutline.Block) -> [String: Float] {
+    var scales: [String: Float] = [:]
+    for group in block.groups {
+      // An activation that is always zero quantizes to zero with any scale.
+      guard let amax = weights.activations[group.id]?.amax else { continue }
+      for layer in group.layers { scales[layer] = amax > 0 ? 2688 / amax : 1 }
+    }
+    return scales
+  }
+
+  /// A stored tensor with other values, in the same element type.
+  private func changed(_ stored: StoredTensor, _ change: (Tensor) -> Tensor) throws -> StoredTensor {
+    defer { stored.release() }
+    return StoredTensor(name: stored.name, change(try stored.tensor()), as: stored.dtype.storable)
+  }
+
+  private func bias(of path: String) -> [StoredTensor] { run.source[path + ".bias"].map { [$0] } ?? [] }
+}

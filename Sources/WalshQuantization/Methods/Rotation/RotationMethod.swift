@@ -1,0 +1,63 @@
+import WalshFormats
+import WalshModels
+import WalshTensor
+import WalshTransforms
+
+/// Rotations that spread outliers over all channels, placed as in QuaRot.
+///
+/// | name | where | at run time |
+/// |---|---|---|
+/// | R1 | residual stream | folded |
+/// | R2 | each value head, undone by the attention output | folded |
+/// | R3 | queries and keys behind the rotary embedding, when the cache is quantized | online |
+/// | R4 | input of the down projection | online |
+///
+/// Source: Ashkboos et al., arXiv 2404.00456.
+public struct RotationMethod: QuantizationMethod {
+  public static let name = "rotation"
+  /// The matrix.
+  public let kind: RotationKind
+  /// How the weights are chosen.
+  public let solver: WeightSolver
+  /// The seed of random matrices.
+  public let seed: UInt64
+  /// Whether rotations that cost run time (R3, R4) are used; without them every reader of the checkpoint gets the
+  /// model right.
+  public let usesOnlineRotations: Bool
+
+  public init(
+    kind: RotationKind = .hadamard, solver: WeightSolver = .gptq(GPTQ()), seed: UInt64 = 0,
+    usesOnlineRotations: Bool = true
+  ) {
+    self.kind = kind
+    self.solver = solver
+    self.seed = seed
+    self.usesOnlineRotations = usesOnlineRotations
+  }
+
+  public func plan(for outline: ModelOutline, preset: Preset, exceptions: LayerSelection) throws -> Plan {
+    var plan = Plan.uniform(method: Self.name, outline, preset: preset, solver: solver, exceptions)
+    plan.residual = try kind.rotation(of: outline.hiddenSize, stream: stream("R1"))
+    for (layer, block) in outline.blocks.enumerated() {
+      for group in block.groups {
+        switch group.source {
+        case .norm: continue
+        case .valueHeads(_, let heads, _, let headSize):
+          let head = try kind.rotation(of: headSize, stream: stream("R2", layer))
+          plan.groups[group.id]?.transform = .fixed(BlockDiagonalTransform(block: head, count: heads))
+        case .gatedProduct:
+          guard usesOnlineRotations else { continue }
+          plan.groups[group.id]?.transform = .fixed(try kind.rotation(of: group.width, stream: stream("R4", layer)))
+        }
+      }
+    }
+    if usesOnlineRotations, preset.cache != nil, let site = outline.blocks.first?.attention {
+      plan.keys = try kind.rotation(of: site.headSize, stream: stream("R3"))
+    }
+    return plan
+  }
+
+  private func stream(_ name: String, _ layer: Int = 0) -> RandomStream {
+    RandomStream(seed: seed, purpose: "rotation/\(name)", index: UInt64(layer))
+  }
+}

@@ -1,0 +1,48 @@
+import WalshFormats
+import WalshModels
+import WalshTransforms
+
+/// Everything that is decided about a model before its first weight is read.
+///
+/// A method makes a plan; the engine carries it out. The same plan for the same model and calibration text gives the same
+/// bytes.
+public struct Plan: Sendable {
+  /// The method that made the plan.
+  public let method: String
+  /// The formats by name.
+  public let preset: Preset
+  /// An orthogonal map of the residual stream, folded into every weight that reads or writes it; nil for none. Norm
+  /// weights are folded first, since only a norm without weights commutes with a rotation.
+  public var residual: (any LinearTransform)?
+  /// An orthogonal map of every query and key head behind the rotary embedding, applied online; nil for none.
+  public var keys: (any LinearTransform)?
+  /// The format of cached keys and values; nil for full precision.
+  public var cache: NumericFormat?
+  /// A plan for each group by its id; a group without one stays as it is (but for the residual rotation).
+  public var groups: [String: GroupPlan]
+
+  public init(
+    method: String, preset: Preset, residual: (any LinearTransform)? = nil, keys: (any LinearTransform)? = nil,
+    cache: NumericFormat? = nil, groups: [String: GroupPlan] = [:]
+  ) {
+    self.method = method
+    self.preset = preset
+    self.residual = residual
+    self.keys = keys
+    self.cache = cache
+    self.groups = groups
+  }
+
+  /// What happens to `group`.
+  public subscript(group: LinearGroup) -> GroupPlan { groups[group.id] ?? GroupPlan() }
+
+  /// Why the plan needs calibration text; nil when it does not.
+  public var calibrationReason: String? {
+    for plan in groups.values {
+      if plan.weights != nil, plan.solver.needsHessian { return "GPTQ weighs errors by the inputs of each layer" }
+      if case .calibrated(let calibration) = plan.transform { return "\(calibration) looks at activations" }
+      if plan.activations?.isTwoLevel == true { return "\(preset.name) activations have a calibrated tensor scale" }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,120 @@
+import WalshFormats
+import WalshModels
+
+/// What a user asks for: the method, the formats and their settings, as flags or a recipe file say it.
+///
+/// Two equal requests for the same model and calibration text give the same bytes.
+public struct QuantizationRequest: Sendable, Hashable {
+  /// The methods by their names on the command line.
+  public enum Method: String, Sendable, CaseIterable {
+    /// Round to nearest.
+    case rtn
+    /// GPTQ without a transform.
+    case gptq
+    /// QuaRot-style rotations.
+    case rotation
+    /// SmoothQuant's scales.
+    case smoothquant
+  }
+
+  /// The solvers by their names on the command line.
+  public enum Solver: String, Sendable, CaseIterable {
+    /// Round to nearest with scales from the largest magnitude.
+    case rtn
+    /// Round to nearest with scales searched for the least squared error.
+    case mse
+    /// GPTQ.
+    case gptq
+    /// GPTQ in the order of descending activations.
+    case gptqByActivation = "gptq-act-order"
+  }
+
+  /// The method.
+  public var method: Method
+  /// The formats.
+  public var preset: Preset
+  /// The matrix of the rotation method.
+  public var rotation: RotationKind
+  /// Whether the rotation method may use rotations that cost run time.
+  public var usesOnlineRotations: Bool
+  /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq` and `rotation`, else round to nearest.
+  public var solver: Solver?
+  /// SmoothQuant's α.
+  public var smoothing: Double
+  /// The seed of random rotations and of the choice of calibration samples.
+  public var seed: UInt64
+  /// Patterns of layers that stay in full precision.
+  public var exceptions: [String]
+  /// The number of calibration samples.
+  public var samples: Int
+  /// The most tokens of a calibration sample.
+  public var context: Int
+
+  public init(
+    method: Method, preset: Preset, rotation: RotationKind = .hadamard, usesOnlineRotations: Bool = true,
+    solver: Solver? = nil, smoothing: Double = 0.5, seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
+    context: Int = 2048
+  ) {
+    self.method = method
+    self.preset = preset
+    self.rotation = rotation
+    self.usesOnlineRotations = usesOnlineRotations
+    self.solver = solver
+    self.smoothing = smoothing
+    self.seed = seed
+    self.exceptions = exceptions
+    self.samples = samples
+    self.context = context
+  }
+
+  /// The plan that the request makes of a model.
+  ///
+  /// - Throws: `QuantizationError` for an exception that matches no layer, or settings out of range.
+  public func plan(for outline: ModelOutline) throws -> Plan {
+    let selection = try LayerSelection(exceptions)
+    let layers = outline.blocks.flatMap(\.groups).flatMap(\.layers)
+    if let pattern = selection.unmatchedPattern(in: layers + outline.head.layers) {
+      throw QuantizationError(
+        "--except \(pattern)", "no layer has this name; \(layers[0]) is one, and re:.*o_proj selects by pattern.")
+    }
+    guard (0...1).contains(smoothing) else {
+      throw QuantizationError("--smoothing \(smoothing)", "the strength must be from 0 to 1.")
+    }
+    guard samples > 0, context > 1 else {
+      throw QuantizationError(
+        "--samples \(samples) --context \(context)", "at least one sample of two tokens is needed.")
+    }
+    return try quantizationMethod.plan(for: outline, preset: preset, exceptions: selection)
+  }
+
+  private var quantizationMethod: any QuantizationMethod {
+    switch method {
+    case .rtn: PlainMethod(solver: weightSolver(.rtn))
+    case .gptq: PlainMethod(solver: weightSolver(.gptq))
+    case .rotation:
+      RotationMethod(
+        kind: rotation, solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
+    case .smoothquant: SmoothQuantMethod(strength: smoothing, solver: weightSolver(.rtn))
+    }
+  }
+
+  private func weightSolver(_ fallback: Solver) -> WeightSolver {
+    switch solver ?? fallback {
+    case .rtn: .roundToNearest(.minMax)
+    case .mse: .roundToNearest(.searched)
+    case .gptq: .gptq(GPTQ(scales: .searched))
+    case .gptqByActivation: .gptq(GPTQ(ordersByActivation: true, scales: .searched))
+    }
+  }
+
+  /// A line that names every setting, for the journal and for people.
+  public var summary: String {
+    var parts = ["\(preset.name)", method.rawValue]
+    if method == .rotation { parts.append(rotation.rawValue + (usesOnlineRotations ? "" : " (folded only)")) }
+    if method == .smoothquant { parts.append("α = \(smoothing)") }
+    if let solver { parts.append(solver.rawValue) }
+    parts.append("seed \(seed)")
+    if !exceptions.isEmpty { parts.append("except \(exceptions.joined(separator: ", "))") }
+    return parts.joined(separator: ", ")
+  }
+}

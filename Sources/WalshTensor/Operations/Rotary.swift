@@ -1,0 +1,55 @@
+import Foundation
+
+/// The rotation angles of rotary position embedding, as cosines and sines per position.
+///
+/// Dimension pairs are half-split, (i, i + d/2), as in Hugging Face checkpoints.
+/// Source: Su et al. 2021 (RoFormer).
+public struct RotaryTable: Sendable {
+  /// The head size d.
+  public let headSize: Int
+  private let inverseFrequencies: [Float]
+  private let magnitude: Float
+
+  /// - Parameters:
+  ///   - inverseFrequencies: θ_i for i < d/2; the angle at position p is p·θ_i.
+  ///   - magnitude: a factor on every cosine and sine (YaRN's attention scaling), usually 1.
+  public init(inverseFrequencies: [Float], magnitude: Float = 1) {
+    precondition(!inverseFrequencies.isEmpty, "A rotary table has at least one frequency.")
+    headSize = 2 * inverseFrequencies.count
+    self.inverseFrequencies = inverseFrequencies
+    self.magnitude = magnitude
+  }
+
+  /// Rotates every head of every row in place.
+  ///
+  /// - Parameters:
+  ///   - x: shape `[tokens, heads · headSize]`.
+  ///   - positions: the position of each row.
+  public func apply(to x: inout Tensor, positions: some RandomAccessCollection<Int>) {
+    precondition(
+      x.rowCount == positions.count && x.columns % headSize == 0,
+      "Rotary embedding of heads of \(headSize) at \(positions.count) positions does not fit \(x.shape).")
+    let half = headSize / 2
+    let heads = x.columns / headSize
+    let width = x.columns
+    var cosines = [Float](repeating: 0, count: half)
+    var sines = cosines
+    x.withUnsafeMutableBufferPointer { p in
+      for (row, position) in positions.enumerated() {
+        for i in 0..<half {
+          let angle = Float(position) * inverseFrequencies[i]
+          cosines[i] = cos(angle) * magnitude
+          sines[i] = sin(angle) * magnitude
+        }
+        for head in 0..<heads {
+          let start = row * width + head * headSize
+          for i in 0..<half {
+            let (a, b) = (p[start + i], p[start + half + i])
+            p[start + i] = a * cosines[i] - b * sines[i]
+            p[start + half + i] = b * cosines[i] + a * sines[i]
+          }
+        }
+      }
+    }
+  }
+}

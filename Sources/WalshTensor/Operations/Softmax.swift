@@ -1,0 +1,67 @@
+import Foundation
+
+extension Tensor {
+  /// exp(x − max) / Σ exp(x − max) along every row, the sum in Float64. A row with NaN or +∞, or of −∞ alone, gives NaN.
+  public func softmax() -> Tensor {
+    var result = self
+    let n = columns
+    guard n > 0 else { return result }
+    result.withUnsafeMutableBufferPointer { x in
+      for start in stride(from: 0, to: x.count, by: n) {
+        softmaxInPlace(UnsafeMutableBufferPointer(rebasing: x[start..<start + n]))
+      }
+    }
+    return result
+  }
+
+  /// x − log Σ exp(x) along every row, with the sum in Float64.
+  public func logSoftmax() -> Tensor {
+    var result = self
+    let n = columns
+    guard n > 0 else { return result }
+    result.withUnsafeMutableBufferPointer { x in
+      for start in stride(from: 0, to: x.count, by: n) {
+        let row = UnsafeMutableBufferPointer(rebasing: x[start..<start + n])
+        let shift = logSumExp(UnsafeBufferPointer(row))
+        for j in row.indices { row[j] = Float(Double(row[j]) - shift) }
+      }
+    }
+    return result
+  }
+
+  /// −log softmax(row)[target] of every row, in Float64: the loss of predicting `targets`.
+  ///
+  /// - Parameter targets: one column index per row.
+  public func negativeLogLikelihood(of targets: [Int]) -> [Double] {
+    precondition(targets.count == rowCount, "\(targets.count) targets for \(rowCount) rows of logits.")
+    let n = columns
+    var losses = [Double](repeating: 0, count: rowCount)
+    withUnsafeBufferPointer { x in
+      losses.withUnsafeMutableBufferPointer { out in
+        Parallel.forEachChunk(of: targets.count, size: 16) { rows in
+          for r in rows {
+            precondition(targets[r] >= 0 && targets[r] < n, "Target \(targets[r]) is outside \(n) logits.")
+            let row = UnsafeBufferPointer(rebasing: x[r * n..<(r + 1) * n])
+            out[r] = logSumExp(row) - Double(row[targets[r]])
+          }
+        }
+      }
+    }
+    return losses
+  }
+}
+
+/// log Σ exp(x), summed in Float64 around the maximum; NaN where `softmax()` is NaN.
+func logSumExp(_ x: UnsafeBufferPointer<Float>) -> Double {
+  let top = largest(x)
+  let total = sumInLanes(x) { vectorExp($0 - top) }
+  return Double(top) + log(total)
+}
+
+/// Replaces x by its softmax.
+func softmaxInPlace(_ x: UnsafeMutableBufferPointer<Float>) {
+  let top = largest(UnsafeBufferPointer(x))
+  for i in x.indices { x[i] = vectorExp(x[i] - top) }
+  let scale = Float(1 / sumInLanes(UnsafeBufferPointer(x)) { $0 })
+  for i in x.indices { x[i] *= scale }
+}
