@@ -48,7 +48,7 @@ extension Report {
               case .best: " best"
               case .muted: " muted"
               }
-            return ["text": cell.text, "class": style(column) + emphasis]
+            return ["text": cell.text, "detail": cell.detail, "class": style(column) + emphasis]
           }
         ]
       },

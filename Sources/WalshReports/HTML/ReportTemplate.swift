@@ -80,7 +80,7 @@ enum ReportTemplate {
     <thead><tr>{{#headings}}<th scope="col" class="{{class}}">{{text}}</th>{{/headings}}</tr></thead>
     <tbody>
     {{#rows}}
-    <tr>{{#cells}}<td class="{{class}}">{{text}}</td>{{/cells}}</tr>
+    <tr>{{#cells}}<td class="{{class}}">{{text}}<small>{{detail}}</small></td>{{/cells}}</tr>
     {{/rows}}
     </tbody>
     </table>
@@ -120,6 +120,9 @@ enum ReportTemplate {
     .leading{text-align:left}
     .trailing{text-align:right}
     td.best{color:var(--good);font-weight:650}
+    td small{display:block;color:var(--muted);font-size:.78rem;font-weight:400;line-height:1.2}
+    td small:empty{display:none}
+    td{vertical-align:top}
     td.muted{color:var(--muted)}
     .note{margin:1rem 0 0;max-width:52rem;color:var(--muted);font-size:.84rem}
     dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.9rem 2rem;margin:0}
