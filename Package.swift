@@ -7,6 +7,13 @@ let kernelSettings: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .de
 /// `Tensor.span` and `Tensor.mutableSpan` are properties that return spans.
 let spans: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
 
+/// A module of the house; each has a README that argues its design.
+func module(
+  _ name: String, _ dependencies: [Target.Dependency], swiftSettings: [SwiftSetting] = []
+) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: swiftSettings)
+}
+
 let package = Package(
   name: "walsh",
   platforms: [.macOS(.v15)],
@@ -28,34 +35,26 @@ let package = Package(
     .target(name: "CKernels", cSettings: kernelSettings),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-    .target(
-      name: "WalshTensor",
-      dependencies: [
-        "CKernels", .target(name: "COpenBLAS", condition: .when(platforms: [.linux])),
-      ],
+    module(
+      "WalshTensor", ["CKernels", .target(name: "COpenBLAS", condition: .when(platforms: [.linux]))],
       swiftSettings: spans),
-    .target(name: "WalshTransforms", dependencies: ["WalshTensor", "CKernels"]),
-    .target(name: "WalshFormats", dependencies: ["WalshTensor", "CKernels"]),
-    .target(
-      name: "WalshCheckpoints", dependencies: ["WalshTensor", "WalshTransforms", "WalshFormats"]),
-    .target(
-      name: "WalshModels",
-      dependencies: ["WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints"]),
-    .target(
-      name: "WalshQuantization",
-      dependencies: [
+    module("WalshTransforms", ["WalshTensor", "CKernels"]),
+    module("WalshFormats", ["WalshTensor", "CKernels"]),
+    module("WalshCheckpoints", ["WalshTensor", "WalshTransforms", "WalshFormats", "CKernels"]),
+    module("WalshModels", ["WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints"]),
+    module(
+      "WalshQuantization",
+      [
         "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
         .product(name: "Yams", package: "Yams"),
       ]),
-    .target(
-      name: "WalshEvaluation",
-      dependencies: [
-        "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
-      ]),
-    .target(
-      name: "WalshReports",
-      dependencies: [
-        "WalshQuantization", "WalshEvaluation",
+    module(
+      "WalshEvaluation",
+      ["WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels", "CKernels"]),
+    module(
+      "WalshReports",
+      [
+        "WalshModels", "WalshQuantization", "WalshEvaluation", "WalshCheckpoints",
         .product(name: "Mustache", package: "swift-mustache"),
       ]),
     .executableTarget(

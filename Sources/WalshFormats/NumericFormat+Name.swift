@@ -28,7 +28,8 @@ extension NumericFormat: CustomStringConvertible {
   /// The format called `name`, or nil where there is none.
   public init?(name: String) {
     var parts = name.uppercased().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    let head = parts.removeFirst().split(separator: "-", maxSplits: 1).map(String.init)
+    let head = parts.removeFirst().split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map(
+      String.init)
     guard let family = head.first else { return nil }
     let suffix = head.count > 1 ? head[1] : nil
 

@@ -46,8 +46,16 @@ public struct CheckpointWeights: WeightSource {
     guard let quantization else { return InputStage() }
     let path = group.layers[0]
     var stage = InputStage()
-    if let stored = try transform(at: path, .input, className: "Linear", width: group.width) { stage.transform = stored }
-    if let layer = quantization.group(for: path), let format = layer.activationFormat {
+    if let stored = try transform(at: path, .input, className: "Linear", width: group.width) {
+      stage.transform = stored
+    }
+    if let layer = quantization.group(for: path), let inputs = layer.inputActivations {
+      guard let format = inputs.activationFormat else {
+        throw CheckpointError(
+          checkpoint.folder,
+          "the inputs of \(path) have \(inputs.bits) bits per \(inputs.strategy.rawValue), a format Walsh does not compute."
+        )
+      }
       stage.activation = ActivationQuantizer(
         format: format,
         amax: format.isTwoLevel
@@ -58,6 +66,11 @@ public struct CheckpointWeights: WeightSource {
 
   public func keyStage(of site: ModelOutline.AttentionSite) throws -> KeyStage {
     guard let quantization else { return KeyStage() }
+    if let cache = quantization.keyValueCache, cache.cacheFormat == nil {
+      throw CheckpointError(
+        checkpoint.folder,
+        "its kv_cache_scheme has \(cache.bits) bits per \(cache.strategy.rawValue), a format Walsh does not compute.")
+    }
     return KeyStage(
       transform: try transform(at: site.path, .cachedKeys, className: "Attention", width: site.headSize),
       cacheFormat: quantization.keyValueCache?.cacheFormat)
@@ -74,9 +87,11 @@ public struct CheckpointWeights: WeightSource {
     else { return nil }
     let name = scheme.tensorName(path, location)
     let matrix = try tensor(name)
-    guard matrix.rank == 2, matrix.shape[0] == matrix.shape[1], matrix.shape[0] > 0, width % matrix.shape[0] == 0 else {
+    guard matrix.rank == 2, matrix.shape[0] == matrix.shape[1], matrix.shape[0] > 0, width % matrix.shape[0] == 0
+    else {
       throw CheckpointError(
-        checkpoint.folder, "the transform \(name) has the shape \(matrix.shape), which does not fit \(width) channels.")
+        checkpoint.folder,
+        "the transform \(name) has the shape \(matrix.shape), which does not fit \(width) channels.")
     }
     do {
       return try OnlineTransform(stored: matrix).transform(width: width)

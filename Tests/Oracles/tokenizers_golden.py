@@ -3,9 +3,11 @@
 pip install tokenizers==0.23.3; python tokenizers_golden.py. Every component Walsh knows appears at least once.
 """
 
+import base64
 import json
 import os
 import random
+import struct
 import unicodedata
 from pathlib import Path
 
@@ -82,6 +84,36 @@ UNIGRAM = dict(type="Unigram", unk_id=0, vocab=UNIGRAM_PIECES, byte_fallback=Fal
 UNIGRAM_BYTES = dict(UNIGRAM, byte_fallback=True,
                      vocab=UNIGRAM_PIECES + [[f"<0x{b:02X}>", -20.0] for b in range(256)])
 
+
+
+def charsmap(rules):
+    """SentencePiece's precompiled rules: a double array of the keys, then the replacements."""
+    blob, trie = b"", {}
+    for key, value in rules.items():
+        node = trie
+        for byte in key.encode():
+            node = node.setdefault(byte, {})
+        node[0] = len(blob)
+        blob += value.encode() + b"\0"
+    units, taken = {}, {0}
+
+    def place(node, position, label):
+        base = next(b for b in range(1, 1 << 20) if all(b ^ c not in taken for c in node) and (b ^ position) < 1 << 21)
+        taken.update(base ^ c for c in node)
+        units[position] = label | (0 in node) << 8 | (base ^ position) << 10
+        for byte, child in node.items():
+            if byte == 0:
+                units[base] = child | 1 << 31
+            else:
+                place(child, base ^ byte, byte)
+
+    place(trie, 0, 0)
+    array = b"".join(struct.pack("<I", units.get(i, 0)) for i in range((max(units) | 255) + 1))
+    return base64.b64encode(struct.pack("<I", len(array)) + array + blob).decode()
+
+
+CHARSMAP = charsmap({"\u00a0": " ", "\u3000": " ", "ﬁ": "fi", "e\u0301": "é", "½": "1/2", "\u200b": "", "A": "a",
+                     "H": "h", "\n": " ", "🏽": "x", "\r\n": "!"})
 BYTE_DECODER = dict(type="ByteLevel", add_prefix_space=True, trim_offsets=True, use_regex=True)
 LLAMA_DECODER = dict(type="Sequence", decoders=[
     dict(type="Replace", pattern=dict(String="▁"), content=" "), dict(type="ByteFallback"), dict(type="Fuse"),
@@ -176,6 +208,8 @@ SETUPS = {
                          normalizer=dict(type="Sequence", normalizers=[dict(type="Nmt"), dict(type="NFKC"), dict(
                              type="Replace", pattern=dict(Regex=" {2,}"), content=" ")])),
     "unigram-bytes": tokenizer(UNIGRAM_BYTES, pre=META, decoder=LLAMA_DECODER, normalizer=dict(type="NFKD")),
+    "unigram-charsmap": tokenizer(UNIGRAM, pre=META, decoder=META,
+                                  normalizer=dict(type="Precompiled", precompiled_charsmap=CHARSMAP)),
     "accents": tokenizer(CHAR_BPE, normalizer=dict(type="Sequence", normalizers=[
         dict(type="NFD"), dict(type="StripAccents")]), pre=dict(type="WhitespaceSplit")),
 }

@@ -21,7 +21,8 @@ public struct OnlineTransform: Sendable {
     let matrix = (blocks.count == 1 ? blocks[0] : transform).matrix()
     let n = matrix.shape[0]
     let signs = matrix.map { ($0 * Float(n).squareRoot()).rounded() }
-    let isHadamard = HadamardTransform(matching: signs).map { relativeDifference($0.matrix(), matrix) < 1e-5 } ?? false
+    let isHadamard =
+      HadamardTransform(matching: signs).map { relativeDifference($0.matrix(), matrix) < 1e-5 } ?? false
     self.init(stored: isHadamard ? signs : matrix)
   }
 
@@ -36,7 +37,10 @@ public struct OnlineTransform: Sendable {
       let isSylvester =
         n & (n - 1) == 0
         && matrix.withUnsafeBufferPointer { values in
-          values.indices.allSatisfy { i in values[i] == ((i / n) & (i % n)).nonzeroBitCount.isMultiple(of: 2) ? 1 : -1 }
+          values.indices.allSatisfy { i in
+            let isPositive = ((i / n) & (i % n)).nonzeroBitCount.isMultiple(of: 2)
+            return values[i] == (isPositive ? 1 : -1)
+          }
         }
       kind = isSylvester ? .hadamard : .randomHadamard
     }
@@ -47,7 +51,12 @@ public struct OnlineTransform: Sendable {
   /// - Precondition: `blockSize` divides `width`.
   /// - Throws: `LinearAlgebraError` when the matrix has no inverse.
   public func transform(width: Int) throws(LinearAlgebraError) -> any LinearTransform {
-    let block: any LinearTransform = try HadamardTransform(matching: matrix) ?? DenseTransform(matrix)
+    let block: any LinearTransform
+    if let hadamard = HadamardTransform(matching: matrix) {
+      block = hadamard
+    } else {
+      block = try DenseTransform(matrix)
+    }
     return blockSize == width ? block : BlockDiagonalTransform(block: block, count: width / blockSize)
   }
 

@@ -108,7 +108,8 @@ private struct PackedLinearReader {
     let (rows, columns, bits) = (extents[0], extents[1], group.weights.bits)
     guard rows == packed.shape[0], (0...1 << 32).contains(columns), packed.shape[1] == (columns * bits + 31) / 32
     else {
-      throw fail(shape, "says \(extents), which \(packed.name) of shape \(packed.shape) with \(bits) bits does not hold")
+      throw fail(
+        shape, "says \(extents), which \(packed.name) of shape \(packed.shape) with \(bits) bits does not hold")
     }
     return try integers(rows, columns, codes: packed.withUnsafeBytes { [UInt8]($0) })
   }

@@ -51,12 +51,11 @@ public struct QuantizationConfiguration: Equatable, Sendable {
   /// How the key and value cache is quantized; nil when it is not.
   public let keyValueCache: QuantizationArguments?
 
-  /// A configuration; there must be a group.
+  /// A configuration. It may have no group of layers when it only names transforms or a cache format.
   public init(
     groups: [Group], ignore: [ModulePattern], transforms: [TransformScheme] = [],
     keyValueCache: QuantizationArguments? = nil
   ) {
-    precondition(!groups.isEmpty, "A quantized model has at least one group of layers.")
     self.groups = groups
     self.ignore = ignore
     self.transforms = transforms
@@ -80,7 +79,7 @@ public struct QuantizationConfiguration: Equatable, Sendable {
   /// The `format` of the whole: that of all groups, or `mixed-precision`.
   public var format: String {
     let formats = Set(groups.map(\.format))
-    return formats.count == 1 ? groups[0].format.rawValue : "mixed-precision"
+    return formats.isEmpty ? "dense" : formats.count == 1 ? groups[0].format.rawValue : "mixed-precision"
   }
 }
 
@@ -99,19 +98,19 @@ extension QuantizationConfiguration {
     if let sparsity = try fields.nested("sparsity_config")?.text("format"), sparsity != "dense" {
       throw fields.error("sparsity_config", "has the format \"\(sparsity)\"; sparse weights are not supported")
     }
-    guard let groups = try fields.nested("config_groups"), !groups.object.isEmpty else {
-      throw fields.error("config_groups", "is missing or empty")
-    }
     let format = try fields.text("format")
-    var read: [Group] = []
-    for name in groups.object.keys {
-      read.append(try Group(name, groups, format: format))
-    }
-    self.groups = read
-    ignore = try fields.patterns("ignore") ?? []
     transforms = try TransformScheme.all(fields.nested("transform_config"))
     keyValueCache =
       if let scheme = try fields.nested("kv_cache_scheme") { try QuantizationArguments(scheme) } else { nil }
+    var read: [Group] = []
+    if let groups = try fields.nested("config_groups") {
+      for name in groups.object.keys { read.append(try Group(name, groups, format: format)) }
+    }
+    if read.isEmpty && transforms.isEmpty && keyValueCache == nil {
+      throw fields.error("config_groups", "is missing or empty")
+    }
+    self.groups = read
+    ignore = try fields.patterns("ignore") ?? []
   }
 
   /// The object as compressed-tensors 0.20 writes it.

@@ -40,6 +40,12 @@ public struct RotaryConfiguration: Equatable, Sendable {
   /// How they are stretched.
   public let scaling: Scaling
 
+  /// A base and a way to stretch.
+  public init(theta: Double, scaling: Scaling = .none) {
+    self.theta = theta
+    self.scaling = scaling
+  }
+
   init(_ fields: ConfigurationFields, maximumPositions: Int) throws(CheckpointError) {
     let parameters = try fields.nested("rope_parameters")
     let thetaRange = 1.0...1e15

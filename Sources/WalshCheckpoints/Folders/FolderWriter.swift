@@ -46,8 +46,8 @@ public final class FolderWriter {
     replaces = existing == .replace
     let manager = FileManager.default
     if Self.exists(target) {
-      guard target.resolvingSymlinksInPath().path() != source.resolvingSymlinksInPath().path() else {
-        throw CheckpointError(destination, "this is the model to read; choose another output folder.")
+      guard !Self.isFolder(source, inside: target) else {
+        throw CheckpointError(destination, "the model to read is here; choose another output folder.")
       }
       guard existing == .replace else {
         throw CheckpointError(destination, "the folder exists; choose another name or pass --force to replace it.")
@@ -97,6 +97,23 @@ public final class FolderWriter {
       throw CheckpointError(folder, "another run is writing this folder; wait for it or choose another output.")
     }
     return descriptor
+  }
+
+  /// Whether `folder` is `other` or lies in it, by the identity of the folders and not by their paths.
+  private static func isFolder(_ folder: URL, inside other: URL) -> Bool {
+    func identity(_ url: URL) -> (UInt64, UInt64)? {
+      var status = stat()
+      guard stat(url.path(percentEncoded: false), &status) == 0 else { return nil }
+      return (UInt64(truncatingIfNeeded: status.st_dev), UInt64(status.st_ino))
+    }
+    guard let wanted = identity(other) else { return false }
+    var place = folder.resolvingSymlinksInPath().standardizedFileURL
+    while true {
+      if let here = identity(place), here == wanted { return true }
+      let parent = place.deletingLastPathComponent()
+      guard parent.pathComponents.count < place.pathComponents.count else { return false }
+      place = parent
+    }
   }
 
   private static func exists(_ url: URL) -> Bool {

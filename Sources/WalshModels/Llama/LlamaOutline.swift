@@ -33,7 +33,8 @@ extension ModelOutline {
     self.init(
       hiddenSize: c.hiddenSize, embedding: "model.embed_tokens.weight", blocks: blocks,
       head: LinearGroup(
-        id: "head", role: "head", layers: ["lm_head"], width: c.hiddenSize, source: .norm(weight: "model.norm.weight")),
+        id: "head", role: "head", layers: ["lm_head"], width: c.hiddenSize, source: .norm(weight: "model.norm.weight")
+      ),
       headIsTied: c.tiesEmbeddings)
   }
 }

@@ -41,7 +41,8 @@ public struct CalibrationText: Sendable {
     if url.pathExtension.lowercased() == "json" {
       let documents = try CalibrationText.documents(bytes, url)
       try self.init(
-        documents: documents, named: url.lastPathComponent, tokenizer: tokenizer, beginToken: beginToken, count: count,
+        documents: documents, named: url.lastPathComponent, tokenizer: tokenizer, beginToken: beginToken,
+        count: count,
         context: context, seed: seed)
       return
     }

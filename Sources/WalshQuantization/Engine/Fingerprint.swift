@@ -6,7 +6,8 @@ struct Fingerprint {
   mutating func add(_ bytes: UnsafeRawBufferPointer) {
     var i = 0
     while i + 8 <= bytes.count {
-      value = (value ^ UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self))) &* 0x100_0000_01b3
+      value =
+        (value ^ UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self))) &* 0x100_0000_01b3
       value ^= value >> 29
       i += 8
     }

@@ -55,7 +55,9 @@ extension BlockWeights {
   /// y ← y·P for the output of a layer: W ← Pᵀ·W, b ← b·P.
   private mutating func transformOutput(of layer: String, by transform: any LinearTransform) throws {
     try update(layer + ".weight") { $0.transposed().transformed(by: transform).transposed() }
-    updateIfPresent(layer + ".bias") { $0.reshaped(to: [1, $0.count]).transformed(by: transform).reshaped(to: $0.shape) }
+    updateIfPresent(layer + ".bias") {
+      $0.reshaped(to: [1, $0.count]).transformed(by: transform).reshaped(to: $0.shape)
+    }
   }
 }
 

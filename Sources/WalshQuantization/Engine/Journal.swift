@@ -58,7 +58,8 @@ struct Journal {
     for entry in entries {
       let shard = shards.appending(path: entry.file)
       guard let found = try? Entry.measure(shard), found == (entry.byteCount, entry.checksum) else {
-        throw QuantizationError(shard.path, "it is not the file that the interrupted run wrote; pass --force to start anew.")
+        throw QuantizationError(
+          shard.path, "it is not the file that the interrupted run wrote; pass --force to start anew.")
       }
     }
   }
@@ -73,7 +74,7 @@ struct Journal {
 
   private func append(_ record: JSON) throws {
     if !FileManager.default.fileExists(atPath: url.path) {
-      FileManager.default.createFile(atPath: url.path, contents: nil)
+      try DurableFile.write([], to: url)
     }
     let file = try FileHandle(forWritingTo: url)
     defer { try? file.close() }
@@ -88,7 +89,7 @@ extension Journal.Entry {
   static func measure(_ url: URL) throws -> (Int, String) {
     let file = try MappedFile(url)
     var fingerprint = Fingerprint()
-    file.withUnsafeBytes { fingerprint.add($0) }
+    file.withUnsafeBytes(0..<file.count) { fingerprint.add($0) }
     file.release(0..<file.count)
     return (file.count, fingerprint.description)
   }

@@ -25,7 +25,8 @@ struct ModelCard {
     if hasOnlineTransforms {
       lines.append(
         "**Some rotations act at run time** (`transform_config`). Walsh and vLLM apply them; transformers, llama.cpp and "
-          + "MLX ignore them without a word and compute something else. Quantize with `--no-online-rotations` for those.")
+          + "MLX ignore them without a word and compute something else. Quantize with `--no-online-rotations` for those."
+      )
     } else if run.plan.cache != nil {
       lines.append("The key-value cache format is applied by Walsh; other runtimes load the weights and ignore it.")
     } else {

@@ -43,7 +43,8 @@ public struct QuantizationRun {
     self.activationLimit = activationLimit
     configuration = try source.configuration()
     if try configuration.quantization() != nil {
-      throw QuantizationError(source.folder.path, "the model is quantized already; start from its full precision base.")
+      throw QuantizationError(
+        source.folder.path, "the model is quantized already; start from its full precision base.")
     }
     architecture = try Architecture(configuration)
     try architecture.checkParameters(of: source)
@@ -103,7 +104,8 @@ public struct QuantizationRun {
     let layers = journal.entries.flatMap(\.layers)
     let result = try QuantizedConfiguration(run: self).configuration(
       shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
-    let card = ModelCard(run: self, layers: layers, hasOnlineTransforms: try !(result.quantization()?.transforms.isEmpty ?? true))
+    let card = ModelCard(
+      run: self, layers: layers, hasOnlineTransforms: try !(result.quantization()?.transforms.isEmpty ?? true))
     try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(card.text.utf8)])
     return layers
   }
@@ -117,7 +119,8 @@ public struct QuantizationRun {
     for token in calibration.samples.joined() where token >= embedding.shape[0] {
       throw QuantizationError(
         calibration.source,
-        "the tokenizer gives token \(token), but the embedding has \(embedding.shape[0]) rows; the folder mixes two models.")
+        "the tokenizer gives token \(token), but the embedding has \(embedding.shape[0]) rows; the folder mixes two models."
+      )
     }
     return try HiddenStates(
       calibration.samples.map { embedding.gatheringRows($0) }, limit: activationLimit, folder: folder.journalFolder)

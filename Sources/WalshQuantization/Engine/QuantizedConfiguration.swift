@@ -52,7 +52,8 @@ struct QuantizedConfiguration {
       let targets = order.count == 1 ? ["Linear"] : layers[pair] ?? []
       return QuantizationConfiguration.Group(
         name: "group_\(index)", targets: targets.map { ModulePattern(exactly: $0) }, format: layout.format,
-        weights: layout.arguments, inputActivations: pair.activations.flatMap { QuantizationArguments(activations: $0) })
+        weights: layout.arguments,
+        inputActivations: pair.activations.flatMap { QuantizationArguments(activations: $0) })
     }
   }
 
@@ -67,7 +68,9 @@ struct QuantizedConfiguration {
           try collect(group.source.schemeBase, at: layer, .input, in: shard, into: &schemes)
         }
       }
-      if let site = block.attention { try collect(keySchemeBase, at: site.path, .cachedKeys, in: shard, into: &schemes) }
+      if let site = block.attention {
+        try collect(keySchemeBase, at: site.path, .cachedKeys, in: shard, into: &schemes)
+      }
     }
     return schemes.map(\.scheme)
   }

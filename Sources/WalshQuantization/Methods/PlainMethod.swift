@@ -1,3 +1,4 @@
+import WalshFormats
 import WalshModels
 
 /// Every group by one solver, without a transform: round to nearest, or GPTQ.

@@ -50,6 +50,16 @@ enum BLAS {
       CblasRowMajor, CblasNoTrans, Int32(m), Int32(k), 1, a, Int32(lda), x, 1, 0, y, 1)
   }
 
+  /// B ← U⁻¹·B, or U⁻ᵀ·B, for a row-major upper triangular U of order n and a row-major n×`columns` matrix B.
+  static func solveUpper(
+    transposed: Bool, n: Int, columns: Int, u: UnsafePointer<Double>, b: UnsafeMutablePointer<Double>
+  ) {
+    _ = singleThreaded
+    cblas_dtrsm(
+      CblasRowMajor, CblasLeft, CblasUpper, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, Int32(n),
+      Int32(columns), 1, u, Int32(n), b, Int32(columns))
+  }
+
   /// Makes LAPACK run on the calling thread too.
   static func prepare() { _ = singleThreaded }
 }

@@ -35,26 +35,22 @@ extension Matrix {
   /// The solution X of A·X = B for a symmetric positive definite A.
   ///
   /// - Throws: `LinearAlgebraError.notPositiveDefinite`.
+  /// - Complexity: n³/3 + n² · `b.columns` multiply-adds.
   public func solvePositiveDefinite(_ b: Matrix) throws(LinearAlgebraError) -> Matrix {
     precondition(rows == b.rows, "A system of order \(rows) has no right-hand side with \(b.rows) rows.")
     let u = try choleskyUpper()
     return u.solveTriangular(u.solveTriangular(b, transposed: true), transposed: false)
   }
 
-  /// The solution X of U·X = B, or of Uᵀ·X = B, for an upper triangular U with a non-zero diagonal.
+  /// The solution X of U·X = B, or of Uᵀ·X = B, for this upper triangular U with a non-zero diagonal.
   func solveTriangular(_ b: Matrix, transposed: Bool) -> Matrix {
     var x = b
-    let n = rows
-    let m = b.columns
-    for step in 0..<n {
-      let i = transposed ? step : n - 1 - step
-      let solved = transposed ? 0..<i : i + 1..<n
-      for k in solved {
-        let factor = transposed ? self[k, i] : self[i, k]
-        if factor == 0 { continue }
-        for j in 0..<m { x.values[i * m + j] -= factor * x.values[k * m + j] }
+    guard !x.values.isEmpty else { return x }
+    x.values.withUnsafeMutableBufferPointer { x in
+      values.withUnsafeBufferPointer { u in
+        guard let x = x.baseAddress, let u = u.baseAddress else { return }
+        BLAS.solveUpper(transposed: transposed, n: rows, columns: b.columns, u: u, b: x)
       }
-      for j in 0..<m { x.values[i * m + j] /= self[i, i] }
     }
     return x
   }

@@ -106,7 +106,9 @@ public enum LinearAlgebraError: Error, Equatable, CustomStringConvertible {
   case notPositiveDefinite(order: Int)
   /// The pivot in this column is exactly zero.
   case singular(column: Int)
-  /// The iteration did not converge; usually the input holds NaN or infinity.
+  /// The matrix holds NaN or infinity.
+  case notFinite(routine: String)
+  /// The iteration did not converge.
   case noConvergence(routine: String)
 
   public var description: String {
@@ -115,8 +117,10 @@ public enum LinearAlgebraError: Error, Equatable, CustomStringConvertible {
       "The matrix is not positive definite (its leading minor of order \(order) is not positive); add more damping or more calibration data."
     case .singular(let column):
       "The matrix is singular (its pivot in column \(column) is zero) and has no inverse."
+    case .notFinite(let routine):
+      "The matrix given to \(routine) holds NaN or infinity; check the weights and activations it was computed from."
     case .noConvergence(let routine):
-      "\(routine) did not converge; check the matrix for NaN and infinity."
+      "The iteration of \(routine) did not converge; the matrix is too badly scaled."
     }
   }
 }

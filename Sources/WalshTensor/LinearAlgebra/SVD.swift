@@ -17,14 +17,14 @@ public struct SingularValues: Sendable {
 extension Matrix {
   /// The thin singular value decomposition (divide and conquer).
   ///
-  /// - Throws: `LinearAlgebraError.noConvergence`, which NaN or infinity in the input cause.
+  /// - Throws: `LinearAlgebraError.notFinite` for NaN or infinity in the matrix, `noConvergence`.
   public func singularValues() throws(LinearAlgebraError) -> SingularValues {
     let k = min(rows, columns)
     guard k > 0 else {
       return SingularValues(u: .zeros(rows, 0), values: [], vTransposed: .zeros(0, columns))
     }
     if values.contains(where: { !$0.isFinite }) {
-      throw .noConvergence(routine: "The singular value decomposition")
+      throw .notFinite(routine: "the singular value decomposition")
     }
     BLAS.prepare()
     // LAPACK sees Aᵀ = V·diag(σ)·Uᵀ: its left factor is our V, and both come back transposed into row-major order.
@@ -44,7 +44,7 @@ extension Matrix {
     var info: Int32 = 0
     dgesdd_(
       &job, &m, &n, &a, &lda, &sigma, &left, &ldu, &right, &ldvt, &work, &workCount, &integers, &info)
-    if info != 0 { throw .noConvergence(routine: "The singular value decomposition") }
+    if info != 0 { throw .noConvergence(routine: "the singular value decomposition") }
     return SingularValues(
       u: Matrix(rows: rows, columns: k, values: right), values: sigma,
       vTransposed: Matrix(rows: k, columns: columns, values: left))

@@ -15,12 +15,12 @@ public struct SymmetricEigen: Sendable {
 extension Matrix {
   /// The eigenvalues and eigenvectors of a symmetric matrix; only the upper triangle is read.
   ///
-  /// - Throws: `LinearAlgebraError.noConvergence`, which NaN or infinity in the input cause.
+  /// - Throws: `LinearAlgebraError.notFinite` for NaN or infinity in the matrix, `noConvergence`.
   /// - Complexity: about 9n³ multiply-adds.
   public func symmetricEigen() throws(LinearAlgebraError) -> SymmetricEigen {
     precondition(rows == columns, "Only a square matrix has eigenvalues, not \(rows)×\(columns).")
     guard rows > 0 else { return SymmetricEigen(values: [], vectors: self) }
-    if values.contains(where: { !$0.isFinite }) { throw .noConvergence(routine: "The eigenvalue solver") }
+    if values.contains(where: { !$0.isFinite }) { throw .notFinite(routine: "the eigenvalue solver") }
     BLAS.prepare()
     var a = self
     var n = Int32(rows)
@@ -35,7 +35,7 @@ extension Matrix {
     var integerCount = Int32(integers.count)
     dsyevd_(
       &job, &uplo, &n, &a.values, &lda, &w, &work, &workCount, &integers, &integerCount, &info)
-    if info != 0 { throw .noConvergence(routine: "The eigenvalue solver") }
+    if info != 0 { throw .noConvergence(routine: "the eigenvalue solver") }
     // Ascending, one eigenvector per row of the row-major result.
     var v = Matrix.zeros(rows, rows)
     for j in 0..<rows {

@@ -13,6 +13,7 @@ public struct CausalAttention: Sendable {
 
   public init(heads: Int, keyHeads: Int, scale: Float, window: Int? = nil) {
     precondition(keyHeads > 0 && heads % keyHeads == 0, "\(keyHeads) key heads do not divide \(heads) heads.")
+    precondition(window.map { $0 > 0 } ?? true, "A window includes at least the query's own position.")
     self.heads = heads
     self.keyHeads = keyHeads
     self.scale = scale
@@ -33,8 +34,10 @@ public struct CausalAttention: Sendable {
     let tokens = q.rowCount
     let d = q.columns / heads
     let keyWidth = keyHeads * d
+    precondition(q.columns == heads * d && d > 0, "\(heads) heads do not divide queries of shape \(q.shape).")
     precondition(
-      k.columns == keyWidth && v.columns == keyWidth && k.rowCount >= start + tokens && v.rowCount >= start + tokens,
+      start >= 0 && k.columns == keyWidth && v.columns == keyWidth && k.rowCount >= start + tokens
+        && v.rowCount >= start + tokens,
       "Attention of q\(q.shape) at \(start) does not fit k\(k.shape), v\(v.shape).")
     let width = q.columns
     return Tensor(shape: [tokens, width]) { out in

@@ -56,7 +56,10 @@ extension Tensor {
     return Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         factors.withUnsafeBufferPointer { f in
-          for r in 0..<rowCount { for j in r * n..<(r + 1) * n { out[j] = x[j] * f[r] } }
+          for r in 0..<rowCount {
+            let factor = f[r]
+            for j in r * n..<(r + 1) * n { out[j] = x[j] * factor }
+          }
         }
       }
     }
@@ -68,23 +71,28 @@ extension Tensor {
     return Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         vector.withUnsafeBufferPointer { v in
-          for r in 0..<rowCount { for j in 0..<n { out[r * n + j] = function(x[r * n + j], v[j]) } }
+          for r in 0..<rowCount {
+            let row = UnsafeBufferPointer(rebasing: x[r * n..<(r + 1) * n])
+            let result = UnsafeMutableBufferPointer(rebasing: out[r * n..<(r + 1) * n])
+            for j in result.indices { result[j] = function(row[j], v[j]) }
+          }
         }
       }
     }
   }
 
   /// x·σ(x), the SiLU (swish) activation.
-  public func silu() -> Tensor { map { $0 / (1 + exp(-$0)) } }
+  public func silu() -> Tensor { map { $0 / (1 + vectorExp(-$0)) } }
 
   /// The Gaussian error linear unit x·Φ(x), exact.
   public func gelu() -> Tensor { map { 0.5 * $0 * (1 + erf($0 * Float(0.5).squareRoot())) } }
 
   /// The tanh approximation of `gelu()`: ½x(1 + tanh(√(2/π)(x + 0.044715x³))).
   public func geluTanh() -> Tensor {
-    map { 0.5 * $0 * (1 + tanh(0.797_884_6 * ($0 + 0.044715 * $0 * $0 * $0))) }
+    // ½(1 + tanh(u)) = σ(2u)
+    map { $0 / (1 + vectorExp(-1.595_769_1 * ($0 + 0.044715 * $0 * $0 * $0))) }
   }
 
-  /// max(x, 0).
+  /// max(x, 0); NaN stays NaN.
   public func relu() -> Tensor { map { max($0, 0) } }
 }

@@ -7,7 +7,8 @@ extension Tensor {
       withUnsafeBufferPointer { x in
         for (r, index) in indices.enumerated() {
           precondition(index >= 0 && index < shape[0], "Row \(index) does not exist in a tensor of shape \(shape).")
-          for j in 0..<n { out[r * n + j] = x[index * n + j] }
+          _ = UnsafeMutableBufferPointer(rebasing: out[r * n..<(r + 1) * n])
+            .initialize(from: x[index * n..<(index + 1) * n])
         }
       }
     }
@@ -21,7 +22,7 @@ extension Tensor {
       var position = 0
       for tensor in tensors {
         tensor.withUnsafeBufferPointer { x in
-          for i in x.indices { out[position + i] = x[i] }
+          _ = UnsafeMutableBufferPointer(rebasing: out[position..<position + x.count]).initialize(from: x)
           position += x.count
         }
       }

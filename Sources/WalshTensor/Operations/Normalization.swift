@@ -9,14 +9,15 @@ extension Tensor {
   public func rmsNorm(weight: Tensor, epsilon: Float) -> Tensor {
     precondition(weight.count == columns, "A norm of \(weight.count) weights does not fit rows of \(shape).")
     let n = columns
+    guard n > 0 else { return self }
     return Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         weight.withUnsafeBufferPointer { g in
           for start in stride(from: 0, to: count, by: n) {
-            var squares = 0.0
-            for j in 0..<n { squares += Double(x[start + j]) * Double(x[start + j]) }
-            let scale = Float(1 / (squares / Double(n) + Double(epsilon)).squareRoot())
-            for j in 0..<n { out[start + j] = x[start + j] * scale * g[j] }
+            let row = UnsafeBufferPointer(rebasing: x[start..<start + n])
+            let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
+            let scale = Float(1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot())
+            for j in result.indices { result[j] = row[j] * scale * g[j] }
           }
         }
       }

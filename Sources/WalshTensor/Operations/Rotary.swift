@@ -14,6 +14,7 @@ public struct RotaryTable: Sendable {
   ///   - inverseFrequencies: θ_i for i < d/2; the angle at position p is p·θ_i.
   ///   - magnitude: a factor on every cosine and sine (YaRN's attention scaling), usually 1.
   public init(inverseFrequencies: [Float], magnitude: Float = 1) {
+    precondition(!inverseFrequencies.isEmpty, "A rotary table has at least one frequency.")
     headSize = 2 * inverseFrequencies.count
     self.inverseFrequencies = inverseFrequencies
     self.magnitude = magnitude

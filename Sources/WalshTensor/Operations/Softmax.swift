@@ -1,10 +1,11 @@
 import Foundation
 
 extension Tensor {
-  /// exp(x − max) / Σ exp(x − max) along every row. A row of −∞ gives NaN.
+  /// exp(x − max) / Σ exp(x − max) along every row, the sum in Float64. A row with NaN or +∞, or of −∞ alone, gives NaN.
   public func softmax() -> Tensor {
     var result = self
     let n = columns
+    guard n > 0 else { return result }
     result.withUnsafeMutableBufferPointer { x in
       for start in stride(from: 0, to: x.count, by: n) {
         softmaxInPlace(UnsafeMutableBufferPointer(rebasing: x[start..<start + n]))
@@ -17,10 +18,12 @@ extension Tensor {
   public func logSoftmax() -> Tensor {
     var result = self
     let n = columns
+    guard n > 0 else { return result }
     result.withUnsafeMutableBufferPointer { x in
       for start in stride(from: 0, to: x.count, by: n) {
-        let shift = Float(logSumExp(UnsafeBufferPointer(rebasing: x[start..<start + n])))
-        for j in start..<start + n { x[j] -= shift }
+        let row = UnsafeMutableBufferPointer(rebasing: x[start..<start + n])
+        let shift = logSumExp(UnsafeBufferPointer(row))
+        for j in row.indices { row[j] = Float(Double(row[j]) - shift) }
       }
     }
     return result
@@ -48,22 +51,17 @@ extension Tensor {
   }
 }
 
-/// log Σ exp(x), summed in Float64 around the maximum.
+/// log Σ exp(x), summed in Float64 around the maximum; NaN where `softmax()` is NaN.
 func logSumExp(_ x: UnsafeBufferPointer<Float>) -> Double {
-  let top = x.max() ?? 0
-  var total = 0.0
-  for v in x { total += Double(exp(v - top)) }
+  let top = largest(x)
+  let total = sumInLanes(x) { vectorExp($0 - top) }
   return Double(top) + log(total)
 }
 
 /// Replaces x by its softmax.
 func softmaxInPlace(_ x: UnsafeMutableBufferPointer<Float>) {
-  let top = x.max() ?? 0
-  var total = 0.0
-  for i in x.indices {
-    x[i] = exp(x[i] - top)
-    total += Double(x[i])
-  }
-  let scale = Float(1 / total)
+  let top = largest(UnsafeBufferPointer(x))
+  for i in x.indices { x[i] = vectorExp(x[i] - top) }
+  let scale = Float(1 / sumInLanes(UnsafeBufferPointer(x)) { $0 })
   for i in x.indices { x[i] *= scale }
 }

@@ -36,19 +36,29 @@ public struct RandomStream: Sendable {
   /// A number uniform in [0, 1) with 24 random bits, at `position`.
   public func uniform(at position: Int) -> Float { Float(word(at: position) >> 8) * 0x1p-24 }
 
-  /// A number uniform in (0, 1) with 53 random bits, at `position`.
+  /// A number uniform in (0, 1) with 52 random bits, at `position`; never 0 and never 1.
   public func uniform64(at position: Int) -> Double {
     let w = words(at: UInt64(position) / 2)
-    let high = UInt64(w[position % 2 * 2])
-    let low = UInt64(w[position % 2 * 2 + 1])
-    return (Double((high << 32 | low) >> 11) + 0.5) * 0x1p-53
+    return position % 2 == 0 ? Self.uniform64(w[0], w[1]) : Self.uniform64(w[2], w[3])
+  }
+
+  /// The middle of one of 2⁵² equal intervals; a 53rd bit would let the last one round to 1.
+  private static func uniform64(_ high: UInt32, _ low: UInt32) -> Double {
+    (Double((UInt64(high) << 32 | UInt64(low)) >> 12) + 0.5) * 0x1p-52
   }
 
   /// A standard normal number at `position` (Box and Muller's transform of two uniform numbers).
   public func normal(at position: Int) -> Double {
-    let radius = (-2 * log(uniform64(at: position / 2 * 2))).squareRoot()
-    let angle = 2 * Double.pi * uniform64(at: position / 2 * 2 + 1)
-    return radius * (position % 2 == 0 ? cos(angle) : sin(angle))
+    let pair = normalPair(at: UInt64(position) / 2)
+    return position % 2 == 0 ? pair.0 : pair.1
+  }
+
+  /// The standard normal numbers at positions 2 · `block` and 2 · `block` + 1.
+  fileprivate func normalPair(at block: UInt64) -> (Double, Double) {
+    let w = words(at: block)
+    let radius = (-2 * log(Self.uniform64(w[0], w[1]))).squareRoot()
+    let angle = 2 * Double.pi * Self.uniform64(w[2], w[3])
+    return (radius * cos(angle), radius * sin(angle))
   }
 
   /// +1 or −1 with equal probability, at `position`.
@@ -74,10 +84,14 @@ public struct RandomStreamGenerator: RandomNumberGenerator, Sendable {
 }
 
 extension Tensor {
-  /// A tensor of standard normal numbers from `stream`, in row-major order.
+  /// A tensor of standard normal numbers from `stream`: value i, row-major, is `stream.normal(at: i)` rounded.
   public static func normal(_ shape: [Int], from stream: RandomStream) -> Tensor {
     Tensor(shape: shape) { p in
-      for i in p.indices { p[i] = Float(stream.normal(at: i)) }
+      for i in stride(from: 0, to: p.count, by: 2) {
+        let pair = stream.normalPair(at: UInt64(i) / 2)
+        p[i] = Float(pair.0)
+        if i + 1 < p.count { p[i + 1] = Float(pair.1) }
+      }
     }
   }
 }

@@ -143,5 +143,7 @@ struct BytePairModel: SubwordModel {
   }
 
   /// The rank in the high half orders the heap; the place in the low half breaks ties to the left.
-  private static func entry(_ merge: UInt64, at place: Int) -> UInt64 { (merge & 0xFFFF_FFFF_0000_0000) | UInt64(place) }
+  private static func entry(_ merge: UInt64, at place: Int) -> UInt64 {
+    (merge & 0xFFFF_FFFF_0000_0000) | UInt64(place)
+  }
 }

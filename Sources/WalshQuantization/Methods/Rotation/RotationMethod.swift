@@ -1,3 +1,4 @@
+import WalshFormats
 import WalshModels
 import WalshTensor
 import WalshTransforms

@@ -1,4 +1,5 @@
 import Foundation
+import WalshFormats
 import WalshModels
 import WalshTensor
 import WalshTransforms
