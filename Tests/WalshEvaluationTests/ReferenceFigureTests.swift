@@ -69,7 +69,8 @@ struct ReferenceFigureTests {
   @Test("Speed is measured on the tokens asked for")
   func speed() throws {
     let loaded = try Loaded("stories260k/hf")
-    let speed = loaded.model.decodeSpeed(prompt: try loaded.encoding.tokens(of: "Once upon a time"), tokens: 8, repeats: 1)
+    let speed = loaded.model.decodeSpeed(
+      prompt: try loaded.encoding.tokens(of: "Once upon a time"), tokens: 8, repeats: 1)
     #expect(speed.tokens == 8)
     #expect(speed.promptTokens > 2)
     #expect(speed.tokensPerSecond > 0 && speed.tokensPerSecond.isFinite)

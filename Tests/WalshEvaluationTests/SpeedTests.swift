@@ -8,7 +8,8 @@ import WalshTensor
 struct SpeedTests {
   /// Reads and writes `count` floats `times` times over.
   private func scaling(_ count: Int, times: Int) -> KernelCase {
-    KernelCase(kernel: "scale", size: count, rows: 1, bytesMoved: 8 * count, workingSet: 4 * count, operations: count) {
+    KernelCase(kernel: "scale", size: count, rows: 1, bytesMoved: 8 * count, workingSet: 4 * count, operations: count)
+    {
       var x = KernelCase.operand([count])
       return {
         for _ in 0..<times { x.withUnsafeMutableBufferPointer { for i in $0.indices { $0[i] = -$0[i] } } }
@@ -50,7 +51,9 @@ struct SpeedTests {
   @Test("Transforms come in powers of two from 128 to a million and in orders K·2^a, from cache and memory")
   func transforms() {
     let cases = KernelCase.Group.fwht.cases
-    for size in [128, 1024, 4096, 16384, 1_048_576] { #expect(cases.contains { $0.kernel == "fwht" && $0.size == size }) }
+    for size in [128, 1024, 4096, 16384, 1_048_576] {
+      #expect(cases.contains { $0.kernel == "fwht" && $0.size == size })
+    }
     #expect(Set(cases.filter { $0.kernel == "hadamard" }.map(\.size)).count >= 3)
     let sets = cases.filter { $0.size == 1024 }.map(\.workingSet)
     #expect(sets == [KernelCase.cachedBytes, KernelCase.memoryBytes])

@@ -77,7 +77,9 @@ struct PlotTests {
     typealias Point = SeriesChart.Series.Point
     let chart = SeriesChart(
       title: "T", horizontal: "x", vertical: "y",
-      series: [SeriesChart.Series("a", [Point(x: 1, y: 1), Point(x: 2, y: 0), Point(x: 3, y: .nan), Point(x: 4, y: 2)])],
+      series: [
+        SeriesChart.Series("a", [Point(x: 1, y: 1), Point(x: 2, y: 0), Point(x: 3, y: .nan), Point(x: 4, y: 2)])
+      ],
       verticalSpacing: .logarithmic)
     let svg = chart.svg.inline
     #expect(svg.components(separatedBy: "<circle").count == 3)

@@ -11,7 +11,9 @@ struct ReportTests {
   @Test("The page needs nothing from elsewhere")
   func selfContained() {
     let html = Sample.report.html
-    for reference in ["src=", "href=", "url(", "@import", "<script"] { #expect(!html.contains(reference), "\(reference)") }
+    for reference in ["src=", "href=", "url(", "@import", "<script"] {
+      #expect(!html.contains(reference), "\(reference)")
+    }
     #expect(html.hasPrefix("<!doctype html>"))
     #expect(!html.contains("{{"))
   }
@@ -30,7 +32,9 @@ struct ReportTests {
   @Test("An almost empty report is a page too, without headings for what is missing")
   func minimal() {
     let html = Report(title: "Nothing", summary: "yet").html
-    for heading in ["Models", "Settings", "Layers", "Again"] { #expect(!html.contains("<h2>\(heading)"), "\(heading)") }
+    for heading in ["Models", "Settings", "Layers", "Again"] {
+      #expect(!html.contains("<h2>\(heading)"), "\(heading)")
+    }
     #expect(parseError(html.replacing("<!doctype html>", with: "").replacing(/<meta[^>]*>/, with: "")) == nil)
   }
 

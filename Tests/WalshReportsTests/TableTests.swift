@@ -6,7 +6,10 @@ import Testing
 struct TableTests {
   let table = Table(
     columns: [Table.Column("Model", .leading), Table.Column("Loss"), Table.Column("Note", .leading)],
-    rows: [["base", Table.Cell("0.70", detail: "± 1"), "–"], [Table.Cell("größer 模型"), Table.Cell("10.25", .best), Table.Cell("", .muted)]])
+    rows: [
+      ["base", Table.Cell("0.70", detail: "± 1"), "–"],
+      [Table.Cell("größer 模型"), Table.Cell("10.25", .best), Table.Cell("", .muted)],
+    ])
 
   @Test("Columns align, wide characters count twice, and details stand beside their cell")
   func plain() {

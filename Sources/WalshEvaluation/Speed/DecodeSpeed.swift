@@ -29,7 +29,8 @@ public struct DecodeSpeed: Sendable, Hashable {
   public var json: JSON {
     [
       "promptTokens": .number(JSONNumber(promptTokens)), "tokens": .number(JSONNumber(tokens)),
-      "promptTokensPerSecond": JSON(finite: promptTokensPerSecond), "decodeTokensPerSecond": JSON(finite: tokensPerSecond),
+      "promptTokensPerSecond": JSON(finite: promptTokensPerSecond),
+      "decodeTokensPerSecond": JSON(finite: tokensPerSecond),
     ]
   }
 }

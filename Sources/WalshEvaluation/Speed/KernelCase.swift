@@ -25,7 +25,8 @@ public struct KernelCase {
   ///   - prepare: allocates the operands, never zeros, and returns what one run does; a run must leave them fit for
   ///     the next.
   public init(
-    kernel: String, size: Int, rows: Int, bytesMoved: Int, workingSet: Int? = nil, countedBytes: Int? = nil, operations: Int? = nil,
+    kernel: String, size: Int, rows: Int, bytesMoved: Int, workingSet: Int? = nil, countedBytes: Int? = nil,
+    operations: Int? = nil,
     prepare: @escaping () -> () -> Void
   ) {
     self.kernel = kernel

@@ -80,6 +80,7 @@ public struct BarChart: Plot {
 
   private func summary(_ figures: [String]) -> String {
     let list = zip(bars, figures).map { "\($0.name) \($1)" }.joined(separator: ", ")
-    return "Bar chart of \(axis): \(list)" + (baseName.map { "; base line \($0) \(Figure.fixed(base, digits))." } ?? ".")
+    return "Bar chart of \(axis): \(list)"
+      + (baseName.map { "; base line \($0) \(Figure.fixed(base, digits))." } ?? ".")
   }
 }

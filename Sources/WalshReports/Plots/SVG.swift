@@ -34,7 +34,8 @@ public struct SVG: Sendable {
   // MARK: Shapes
 
   mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String) {
-    body += #"<line class="\#(style)" x1="\#(number(x1))" y1="\#(number(y1))" x2="\#(number(x2))" y2="\#(number(y2))"/>"#
+    body +=
+      #"<line class="\#(style)" x1="\#(number(x1))" y1="\#(number(y1))" x2="\#(number(x2))" y2="\#(number(y2))"/>"#
   }
 
   mutating func rect(x: Double, y: Double, width: Double, height: Double, _ style: String, tooltip: String? = nil) {
@@ -49,7 +50,9 @@ public struct SVG: Sendable {
   }
 
   /// A marker around a point; each of seven shapes belongs to one colour, so that colour is never the only difference.
-  mutating func marker(_ shape: Int, _ x: Double, _ y: Double, radius r: Double, _ style: String, tooltip: String? = nil) {
+  mutating func marker(
+    _ shape: Int, _ x: Double, _ y: Double, radius r: Double, _ style: String, tooltip: String? = nil
+  ) {
     func polygon(_ corners: [(Double, Double)]) {
       let points = corners.map { "\(number(x + r * $0.0)),\(number(y + r * $0.1))" }.joined(separator: " ")
       close("polygon", #"class="\#(style)" points="\#(points)""#, tooltip)
@@ -62,7 +65,8 @@ public struct SVG: Sendable {
     case 4: polygon([(0, 1.2), (1.1, -0.8), (-1.1, -0.8)])
     case 5:
       polygon([
-        (-0.4, -1.2), (0.4, -1.2), (0.4, -0.4), (1.2, -0.4), (1.2, 0.4), (0.4, 0.4), (0.4, 1.2), (-0.4, 1.2), (-0.4, 0.4),
+        (-0.4, -1.2), (0.4, -1.2), (0.4, -0.4), (1.2, -0.4), (1.2, 0.4), (0.4, 0.4), (0.4, 1.2), (-0.4, 1.2),
+        (-0.4, 0.4),
         (-1.2, 0.4), (-1.2, -0.4), (-0.4, -0.4),
       ])
     default: polygon([(-1.1, -1), (1.1, -1), (-1.1, 1), (1.1, 1)])
@@ -78,7 +82,9 @@ public struct SVG: Sendable {
   }
 
   private mutating func close(_ element: String, _ attributes: String, _ tooltip: String?) {
-    body += tooltip.map { "<\(element) \(attributes)><title>\(escaped($0))</title></\(element)>" } ?? "<\(element) \(attributes)/>"
+    body +=
+      tooltip.map { "<\(element) \(attributes)><title>\(escaped($0))</title></\(element)>" }
+      ?? "<\(element) \(attributes)/>"
   }
 
   /// The width that `string` takes at most, roughly; the widest common sans serif letters are 0.62 times as wide as high.
