@@ -37,7 +37,8 @@ struct Quantize: ParsableCommand {
   var force = false
 
   @Option(
-    help: ArgumentHelp("Compare with the base on these documents afterwards, and write a report.", valueName: "file.json"),
+    help: ArgumentHelp(
+      "Compare with the base on these documents afterwards, and write a report.", valueName: "file.json"),
     completion: .file(extensions: ["json"]))
   var evaluate: String?
 
@@ -45,7 +46,9 @@ struct Quantize: ParsableCommand {
 
   func validate() throws {
     if output == nil { throw ValidationError("Say where to write: --output FOLDER.") }
-    if resume && force { throw ValidationError("--resume continues a run and --force starts anew; give one of them.") }
+    if resume && force {
+      throw ValidationError("--resume continues a run and --force starts anew; give one of them.")
+    }
   }
 
   func run() throws {
@@ -106,7 +109,8 @@ struct Quantize: ParsableCommand {
       command: CommandLine.arguments.joined(separator: " "))
     if options.json { return printJSON(report.json) }
     let mean = layers.reduce(0) { $0 + $1.weightError } / Double(max(1, layers.count))
-    print("\(layers.count) layers quantized in \(duration(seconds)), mean relative squared weight error \(mean.fixed(5))")
+    print(
+      "\(layers.count) layers quantized in \(duration(seconds)), mean relative squared weight error \(mean.fixed(5))")
     if let worst = layers.max(by: { $0.weightError < $1.weightError }) {
       print("worst layer: \(worst.path), \(worst.weightError.fixed(5))")
     }

@@ -17,7 +17,8 @@ struct RequestOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The method: \(QuantizationRequest.Method.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+      "The method: \(QuantizationRequest.Method.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"
+    ))
   var method: String?
 
   @Option(
@@ -40,7 +41,8 @@ struct RequestOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The seed of random rotations and of the choice of samples.", valueName: "n"))
   var seed: UInt64?
 
-  @Option(help: ArgumentHelp("Leave a layer in full precision: its path, last name, or re:PATTERN.", valueName: "layer"))
+  @Option(
+    help: ArgumentHelp("Leave a layer in full precision: its path, last name, or re:PATTERN.", valueName: "layer"))
   var except: [String] = []
 
   @Option(help: ArgumentHelp("The number of calibration samples.", valueName: "count"))
@@ -76,7 +78,9 @@ struct RequestOptions: ParsableArguments {
 
   private func preset(_ name: String) throws -> Preset {
     if let preset = Preset(named: name) {
-      guard group == nil else { throw ValidationError("--group goes with --to intN; \(preset.name) has its own groups.") }
+      guard group == nil else {
+        throw ValidationError("--group goes with --to intN; \(preset.name) has its own groups.")
+      }
       return preset
     }
     guard name.lowercased().hasPrefix("int"), let bits = Int(name.dropFirst(3)), (2...8).contains(bits) else {
