@@ -8,6 +8,7 @@
   void walsh_quantize_nvfp4_##suffix(const float *, size_t, size_t, float, uint8_t *, uint8_t *);                    \
   void walsh_dequantize_fp4_##suffix(const uint8_t *, const float *, size_t, size_t, size_t, float *);               \
   void walsh_round_integers_##suffix(const float *, size_t, float, float, float, float *);                           \
+  void walsh_integer_errors_##suffix(const float *, size_t, float, float, float, float *);                           \
   void walsh_range_##suffix(const float *, size_t, float *, float *);                                                \
   float walsh_finite_amax_##suffix(const float *, size_t);
 
@@ -40,6 +41,10 @@ void walsh_dequantize_fp4(int isa, const uint8_t *codes, const float *scales, si
 
 void walsh_round_integers(int isa, const float *x, size_t n, float scale, float zero, float top, float *y) {
   CALL(walsh_round_integers, x, n, scale, zero, top, y);
+}
+
+void walsh_integer_errors(int isa, const float *x, size_t n, float scale, float zero, float top, float lanes[16]) {
+  CALL(walsh_integer_errors, x, n, scale, zero, top, lanes);
 }
 
 void walsh_range(int isa, const float *x, size_t n, float *lowest, float *highest) {

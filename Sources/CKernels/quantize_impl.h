@@ -204,14 +204,32 @@ void FN(walsh_dequantize_fp4)(const uint8_t *codes, const float *scales, size_t 
   }
 }
 
+// round(x / scale) within [low, high], NaN as 0. Adding 1.5 * 2^23 rounds to an integer (and -0 to +0); clamping to
+// integers first does not change the result.
+INLINE float FN(round_integer)(float x, float scale, float low, float high) {
+  const float magic = 12582912.0f;
+  float v = x / scale;
+  v = v == v ? v : 0;
+  v = v > low ? v : low;
+  v = v < high ? v : high;
+  return (v + magic) - magic;
+}
+
 void FN(walsh_round_integers)(const float *x, size_t n, float scale, float zero, float top, float *y) {
-  // Adding 1.5 * 2^23 rounds to an integer (and -0 to +0); clamping to integers first does not change the result.
-  const float magic = 12582912.0f, low = -zero, high = top - zero;
-  for (size_t i = 0; i < n; i++) {
-    float v = x[i] / scale;
-    v = v > low ? v : low;
-    v = v < high ? v : high;
-    y[i] = ((v + magic) - magic) * scale;
+  for (size_t i = 0; i < n; i++) y[i] = FN(round_integer)(x[i], scale, -zero, top - zero) * scale;
+}
+
+void FN(walsh_integer_errors)(const float *x, size_t n, float scale, float zero, float top, float lanes[16]) {
+  size_t i = 0;
+  // Sixteen lanes for every instruction set: the sums must not depend on it.
+  for (; i + 16 <= n; i += 16)
+    for (size_t k = 0; k < 16; k++) {
+      float d = FN(round_integer)(x[i + k], scale, -zero, top - zero) * scale - x[i + k];
+      lanes[k] += d * d;
+    }
+  for (size_t k = 0; i + k < n; k++) {
+    float d = FN(round_integer)(x[i + k], scale, -zero, top - zero) * scale - x[i + k];
+    lanes[k] += d * d;
   }
 }
 

@@ -30,7 +30,9 @@ extension Quantizer {
     let codes = [UInt8](unsafeUninitializedCapacity: rows * rowBytes) { codes, codeCount in
       scales = [UInt8](unsafeUninitializedCapacity: rows * groups) { scales, scaleCount in
         w.withUnsafeBufferPointer { w in
-          guard let input = w.baseAddress, let codes = codes.baseAddress, let scales = scales.baseAddress else { return }
+          guard let input = w.baseAddress, let codes = codes.baseAddress, let scales = scales.baseAddress else {
+            return
+          }
           Parallel.forEachChunk(of: rows, size: chunkRows(columns: columns)) { range in
             let first = range.lowerBound
             kernel(input + first * columns, range.count, codes + first * rowBytes, scales + first * groups)
@@ -65,9 +67,18 @@ extension GroupCodec {
     _ x: UnsafePointer<Float>, count: Int, rounding: Rounding, into y: UnsafeMutablePointer<Float>,
     isa: InstructionSet = .best
   ) -> Bool {
-    // A tensor's scale may have been chosen for other values: only a NaN scale says that x may hold NaN.
     guard case .int(let bits) = element, rounding.isNearestEven, scale.isFinite else { return false }
     walsh_round_integers(isa.rawValue, x, count, scale, Float(zeroPoint), Float(1 << bits - 1), y)
+    return true
+  }
+
+  /// Adds the squared rounding errors of an integer format to sixteen lanes, or returns false for other formats.
+  func addIntegerErrors(
+    _ x: UnsafeBufferPointer<Float>, to lanes: UnsafeMutableBufferPointer<Float>, isa: InstructionSet
+  ) -> Bool {
+    guard case .int(let bits) = element, scale.isFinite else { return false }
+    walsh_integer_errors(
+      isa.rawValue, x.baseAddress, x.count, scale, Float(zeroPoint), Float(1 << bits - 1), lanes.baseAddress)
     return true
   }
 }

@@ -60,7 +60,9 @@ struct GoldenBlockTests {
   func repacked() throws {
     let packed = Quantizer(format: .nvfp4).pack(Tensor(Golden.nvBlocks, shape: [1, 64]))
     let blocks = try GGUFBlocks(packed)
-    #expect(hex(blocks.bytes) == "7e63004c" + "a1b2c3d4e5f60709" + "a1b2c3d4e5f60719" + "8080808080800008" + "a1b2c3d4e5f60709")
+    #expect(
+      hex(blocks.bytes) == "7e63004c" + "a1b2c3d4e5f60709" + "a1b2c3d4e5f60719" + "8080808080800008"
+        + "a1b2c3d4e5f60709")
     #expect(blocks.tensorScale == Float(1) / 448)
     #expect(blocks.packed.codes == packed.codes)
     #expect(blocks.packed.scales == packed.scales)
@@ -69,7 +71,9 @@ struct GoldenBlockTests {
   @Test("5.3 ggml's NVFP4")
   func ggmlNVFP4() throws {
     let blocks = try GGUFBlocks(ggml: Tensor(Golden.nvBlocks, shape: [1, 64]), kind: .nvfp4)
-    #expect(hex(blocks.bytes) == "381d0007" + "a1b2c3d4e5f60709" + "a1b2c3d4e5f60709" + "0000000000000000" + "a1b2c3d4e5f60709")
+    #expect(
+      hex(blocks.bytes) == "381d0007" + "a1b2c3d4e5f60709" + "a1b2c3d4e5f60709" + "0000000000000000"
+        + "a1b2c3d4e5f60709")
   }
 
   @Test(

@@ -34,7 +34,9 @@ struct KernelTests {
   @Test("every Float32 exponent with the mantissas around each tie", arguments: InstructionSet.available)
   func sweep(isa: InstructionSet) throws {
     // Rows of 32 with a maximum of 6 · 2^k and all interesting mantissas below it.
-    let mantissas: [UInt32] = [0, 1, 0x1F_FFFF, 0x20_0000, 0x20_0001, 0x40_0000, 0x5F_FFFF, 0x60_0000, 0x60_0001, 0x7F_FFFF]
+    let mantissas: [UInt32] = [
+      0, 1, 0x1F_FFFF, 0x20_0000, 0x20_0001, 0x40_0000, 0x5F_FFFF, 0x60_0000, 0x60_0001, 0x7F_FFFF,
+    ]
     let x = Tensor(shape: [250, 64]) { p in
       for row in 0..<250 {
         for i in 0..<64 {
@@ -98,6 +100,38 @@ struct KernelTests {
         let expected = values.map { codec.decode(codec.encode($0, rounding: .nearestEven, at: 0)) }
         #expect(bits(Tensor(y)) == bits(Tensor(expected)))
       }
+    }
+  }
+
+  @Test("squared errors of integers: the same sums for every instruction set", arguments: InstructionSet.available)
+  func integerErrors(isa: InstructionSet) {
+    for columns in [1, 15, 16, 50, 128] {
+      let x = Adversary.normal(3, columns)
+      for format in [NumericFormat.intPerRow(4), .intPerRow(8, symmetric: false), .intPerRow(2)] {
+        let codec = Quantizer(format: format).blockScales(of: x).codec(row: 1, group: 0)
+        x.withUnsafeBufferPointer { x in
+          guard let base = x.baseAddress else { return }
+          for rows in [1, 3] {
+            let block = Block(base: base, rows: rows, columns: columns, stride: columns)
+            #expect(block.squaredError(codec, isa: isa) == block.squaredError(codec, isa: nil))
+          }
+        }
+      }
+    }
+  }
+
+  @Test("with given scales NaN becomes zero, there being no code for it", arguments: Formats.presets)
+  func notANumber(format: NumericFormat) {
+    let x = Adversary.normal(16, 40)
+    let quantizer = Quantizer(format: format)
+    let scales = quantizer.blockScales(of: x)
+    var y = x
+    for column in stride(from: 0, to: 40, by: 3) { y[5, column] = .nan }
+    let rounded = quantizer.quantize(y, with: scales)
+    #expect(bits(quantizer.pack(y, scales: scales).unpacked()) == bits(rounded))
+    let isFP8 = format.element == .e4m3 || format.element == .e5m2
+    for column in stride(from: 0, to: 40, by: 3) {
+      #expect(isFP8 ? rounded[5, column].isNaN : rounded[5, column] == 0)
     }
   }
 

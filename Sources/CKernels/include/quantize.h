@@ -23,8 +23,11 @@ void walsh_quantize_nvfp4(int isa, const float *x, size_t rows, size_t columns, 
 void walsh_dequantize_fp4(int isa, const uint8_t *codes, const float *scales, size_t rows, size_t columns,
                           size_t group, float *y);
 
-/// y = (clamp(round(x / scale) + zero, 0, top) - zero) * scale, rounding to nearest even. x holds no NaN.
+/// y = (clamp(round(x / scale) + zero, 0, top) - zero) * scale, rounding to nearest even; NaN becomes 0.
 void walsh_round_integers(int isa, const float *x, size_t n, float scale, float zero, float top, float *y);
+
+/// Adds the squared errors of the same rounding to sixteen lanes, element i to lane i mod 16.
+void walsh_integer_errors(int isa, const float *x, size_t n, float scale, float zero, float top, float lanes[16]);
 
 /// The least and the greatest of 0 and the n values; both NaN when a value is NaN or infinite.
 void walsh_range(int isa, const float *x, size_t n, float *lowest, float *highest);

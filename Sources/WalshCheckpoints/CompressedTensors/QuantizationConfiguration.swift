@@ -163,15 +163,14 @@ extension QuantizationConfiguration.Group {
   /// Why inputs cannot be quantized by `arguments`; nil when they can.
   private static func objection(toInputs arguments: QuantizationArguments) -> (key: String, cause: String)? {
     guard arguments.isSymmetric else { return ("symmetric", "is false; zero points are not supported") }
-    switch (arguments.strategy, arguments.dynamics) {
-    case (.tensorGroup, .local), (.group, .dynamic), (.token, .dynamic): return nil
-    default:
+    guard arguments.activationFormat != nil else {
       return (
-        "dynamic",
-        "and strategy \(arguments.strategy.rawValue) do not go together; scales of activations are "
-          + "computed per group or token at run time"
+        "strategy",
+        "is \(arguments.strategy.rawValue) with \(arguments.bits) bits; supported are NVFP4 (dynamic local), MXFP4 and "
+          + "integers per token (both dynamic)"
       )
     }
+    return nil
   }
 
   fileprivate var json: JSON {

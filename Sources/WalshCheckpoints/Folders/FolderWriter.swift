@@ -143,7 +143,7 @@ public final class FolderWriter {
   // MARK: End
 
   /// Completes the folder: copies the tokenizer, generation and chat template files of the source, writes `config.json`
-  /// and, for several shards, the index; then gives the folder its name. The writer is of no use afterwards.
+  /// and, unless all is in `model.safetensors`, the index; then gives the folder its name. The writer is of no use afterwards.
   ///
   /// - Parameters:
   ///   - configuration: the contents of `config.json`.
@@ -172,7 +172,7 @@ public final class FolderWriter {
     try DurableFile.write(configuration.serialized(), to: workingFolder.appending(path: "config.json"))
     for (name, bytes) in notes { try DurableFile.write(bytes, to: workingFolder.appending(path: name)) }
     kept.formUnion(notes.keys)
-    if shards.count > 1 {
+    if shards != [Self.shardName(0, of: 1)] {
       let index = ShardIndex(contents).serialized(byteCount: byteCount)
       try DurableFile.write(index, to: workingFolder.appending(path: ShardIndex.fileName))
       kept.insert(ShardIndex.fileName)
@@ -205,6 +205,7 @@ public final class FolderWriter {
       where !kept.contains(name) && name != Self.lockName {
         try manager.removeItem(at: workingFolder.appending(path: name))
       }
+      try manager.removeItem(at: workingFolder.appending(path: Self.lockName))
       if Self.exists(target) {
         guard replaces else {
           throw CheckpointError(destination, "the folder appeared meanwhile; rename it and resume.")
@@ -212,8 +213,12 @@ public final class FolderWriter {
         if Self.exists(former) { try manager.removeItem(at: former) }
         try manager.moveItem(at: target, to: former)
       }
-      try manager.removeItem(at: workingFolder.appending(path: Self.lockName))
-      try manager.moveItem(at: workingFolder, to: target)
+      do {
+        try manager.moveItem(at: workingFolder, to: target)
+      } catch {
+        if replaces, Self.exists(former) { try? manager.moveItem(at: former, to: target) }
+        throw error
+      }
       DurableFile.flushFolder(of: target)
       if replaces, Self.exists(former) { try manager.removeItem(at: former) }
     } catch let error as CheckpointError {

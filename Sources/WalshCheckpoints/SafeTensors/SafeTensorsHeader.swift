@@ -104,10 +104,15 @@ extension SafeTensorsHeader {
 
     var entries: [Entry] = []
     var metadata: [(key: String, value: String)] = []
+    var names: Set<String> = []
     for (name, value) in object {
       if name == "__metadata__" {
         metadata = try Self.metadata(value, file.url)
       } else {
+        // The parser compares keys by bytes; "é" in one scalar or in two is the same name to a dictionary.
+        guard names.insert(name).inserted else {
+          throw fail("the name \(name) occurs twice, in two Unicode spellings.")
+        }
         entries.append(try Self.entry(name, value, file.url))
       }
     }

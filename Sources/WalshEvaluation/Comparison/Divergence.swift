@@ -12,6 +12,13 @@ public struct Divergence: Sendable, Hashable {
   public let top1Agreement: ClusteredMean
   /// The model's loss minus the base's, token by token: its interval is far narrower than those of the losses.
   public let lossDifference: ClusteredMean
+
+  public init(kl: ClusteredMean, kl999: Double, top1Agreement: ClusteredMean, lossDifference: ClusteredMean) {
+    self.kl = kl
+    self.kl999 = kl999
+    self.top1Agreement = top1Agreement
+    self.lossDifference = lossDifference
+  }
 }
 
 /// What the scored positions of a window contribute, one value for each.

@@ -66,7 +66,8 @@ public struct GGUFBlocks: Hashable, Sendable {
       let codes = packed.codes(ofRow: row)
       return stride(from: 0, to: groups, by: kind.scaleCount).flatMap { first in
         let scales = packed.scales[row * groups + first..<row * groups + first + kind.scaleCount]
-        return Self.block(kind, scales: scales.map { kind == .mxfp4 ? $0 : $0 & 0x7F }, codes: codes[(first * kind.group)...])
+        return Self.block(
+          kind, scales: scales.map { kind == .mxfp4 ? $0 : $0 & 0x7F }, codes: codes[(first * kind.group)...])
       }
     }
     (self.kind, rows, columns) = (kind, packed.rows, packed.columns)

@@ -7,7 +7,8 @@ extension PackedMatrix {
   /// - Throws: `FormatError.wrongFormat` unless this is MXFP4 in groups of 32, `.tooManyBinades` when the scales span
   ///   more than 17.
   public func asNVFP4() throws(FormatError) -> PackedMatrix {
-    guard case .e8m0 = format.scale, format.element == .e2m1, format.granularity == .group(32), globalScale == nil else {
+    guard case .e8m0 = format.scale, format.element == .e2m1, format.granularity == .group(32), globalScale == nil
+    else {
       throw .wrongFormat(format, container: "The lossless conversion from MXFP4 to NVFP4")
     }
     let groups = blockScales.groupsPerRow

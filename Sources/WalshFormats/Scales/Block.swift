@@ -36,16 +36,23 @@ struct Block {
     return Float((squares / Double(rows * columns)).squareRoot())
   }
 
-  /// Σ (x̂ − x)² in Float64 when the block is rounded to nearest with `codec`.
-  func squaredError(_ codec: GroupCodec) -> Double {
-    var sum = 0.0
-    for i in 0..<rows {
-      for x in row(i) {
-        let d = Double(codec.decode(codec.encode(x, rounding: .nearestEven, at: 0))) - Double(x)
-        sum += d * d
+  /// Σ (x̂ − x)² when the block is rounded to nearest with `codec`.
+  ///
+  /// Element i of a row is added to lane i mod 16 in Float32 and the lanes in Float64: an order that vector kernels
+  /// share, so that the search chooses alike on every machine.
+  func squaredError(_ codec: GroupCodec, isa: InstructionSet? = .best) -> Double {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 16) { lanes in
+      lanes.initialize(repeating: 0)
+      for i in 0..<rows {
+        let row = row(i)
+        if let isa, codec.addIntegerErrors(row, to: lanes, isa: isa) { continue }
+        for (k, x) in row.enumerated() {
+          let d = codec.decode(codec.encode(x, rounding: .nearestEven, at: 0)) - x
+          lanes[k % 16] += d * d
+        }
       }
+      return lanes.reduce(0) { $0 + Double($1) }
     }
-    return sum
   }
 
   /// The error of one candidate of Four Over Six, in the reference's Float32 order.

@@ -10,7 +10,9 @@ struct HalfTests {
     -> [Float]
   {
     var result = [Float](repeating: 0, count: patterns.count)
-    patterns.withUnsafeBytes { source in result.withUnsafeMutableBufferPointer { kernel(source.baseAddress!, $0.baseAddress!, patterns.count) } }
+    patterns.withUnsafeBytes { source in
+      result.withUnsafeMutableBufferPointer { kernel(source.baseAddress!, $0.baseAddress!, patterns.count) }
+    }
     return result
   }
 
@@ -34,7 +36,9 @@ struct HalfTests {
 
     @Test("Float32 is rounded to halves to nearest even, around every half and every tie")
     func rounding() {
-      var values: [Float] = [.nan, .infinity, -.infinity, 65519.996, 65520, 65536, 1e30, 0x1p-25, (0x1p-25 as Float).nextUp, 0x1p-133]
+      var values: [Float] = [
+        .nan, .infinity, -.infinity, 65519.996, 65520, 65536, 1e30, 0x1p-25, (0x1p-25 as Float).nextUp, 0x1p-133,
+      ]
       for pattern in UInt16(0)..<0x7C00 {
         let low = Float(Float16(bitPattern: pattern))
         let tie = (low + Float(Float16(bitPattern: pattern + 1))) / 2
@@ -53,8 +57,13 @@ struct HalfTests {
     let patterns = (0...UInt16.max).filter { $0 & 0x7FFF <= 0x7F80 }
     let values = floats(patterns, walsh_float_from_bfloat16)
     #expect(halves(values, walsh_bfloat16_from_float) == patterns)
-    let ties: [Float] = [Float(bitPattern: 0x3F80_8000), Float(bitPattern: 0x3F81_8000), Float(bitPattern: 0x3F80_8001)]
-    #expect(halves(ties + [.greatestFiniteMagnitude, .nan], walsh_bfloat16_from_float) == [0x3F80, 0x3F82, 0x3F81, 0x7F80, 0x7FC0])
+    let ties: [Float] = [
+      Float(bitPattern: 0x3F80_8000), Float(bitPattern: 0x3F81_8000), Float(bitPattern: 0x3F80_8001),
+    ]
+    #expect(
+      halves(ties + [.greatestFiniteMagnitude, .nan], walsh_bfloat16_from_float) == [
+        0x3F80, 0x3F82, 0x3F81, 0x7F80, 0x7FC0,
+      ])
   }
 
   @Test("The first value that is not finite is found at every position")

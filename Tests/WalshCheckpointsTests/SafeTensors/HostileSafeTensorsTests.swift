@@ -19,7 +19,8 @@ struct HostileFile: CustomTestStringConvertible, Sendable {
   static let all: [HostileFile] = [
     HostileFile(name: "length beyond the file", header: "{}", length: 3, cause: "claims 3 bytes, but only 2"),
     HostileFile(name: "length near UInt64.max", header: "{}", length: .max, cause: "claims 18446744073709551615"),
-    HostileFile(name: "length whose sum with 8 overflows", header: "{}", length: .max - 7, cause: "more than the 100 MB"),
+    HostileFile(
+      name: "length whose sum with 8 overflows", header: "{}", length: .max - 7, cause: "more than the 100 MB"),
     HostileFile(name: "length of Int64.max", header: "{}", length: 1 << 63 - 1, cause: "more than the 100 MB"),
     HostileFile(name: "length above 100 MB", header: "{}", length: 100_000_001, cause: "more than the 100 MB"),
     HostileFile(name: "no header at all", header: "", cause: "not JSON"),
@@ -28,22 +29,31 @@ struct HostileFile: CustomTestStringConvertible, Sendable {
     HostileFile(name: "header is cut off", header: "{\"w\":{\"dtype\":\"F32\"", cause: "not JSON"),
     HostileFile(name: "header holds NaN", header: "{\"w\":NaN}", cause: "not JSON"),
     HostileFile(
-      name: "name is no UTF-8", header: String(repeating: "[", count: 5000), cause: "not JSON"),
+      name: "nested too deep", header: String(repeating: "[", count: 5000), cause: "not JSON"),
     HostileFile(
       name: "name occurs twice",
-      header: #"{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#,
+      header:
+        #"{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#,
       data: 1, cause: "occurs twice"),
+    HostileFile(
+      name: "name occurs in two spellings",
+      header: "{\"\u{e9}\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
+        + "\"e\u{301}\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+      cause: "in two Unicode spellings"),
     HostileFile(name: "metadata is a list", header: #"{"__metadata__":[]}"#, cause: "__metadata__ is an array"),
     HostileFile(
-      name: "metadata holds a number", header: #"{"__metadata__":{"a":1}}"#, cause: "__metadata__ entry a is a number"),
+      name: "metadata holds a number", header: #"{"__metadata__":{"a":1}}"#, cause: "__metadata__ entry a is a number"
+    ),
     HostileFile(name: "entry is a list", header: #"{"w":[]}"#, cause: "described by an array"),
     HostileFile(name: "no dtype", header: entry(#""shape":[],"data_offsets":[0,0]"#), cause: "w has no dtype"),
     HostileFile(
-      name: "dtype is a number", header: entry(#""dtype":7,"shape":[],"data_offsets":[0,0]"#), cause: "w has no dtype"),
+      name: "dtype is a number", header: entry(#""dtype":7,"shape":[],"data_offsets":[0,0]"#), cause: "w has no dtype"
+    ),
     HostileFile(
       name: "unknown dtype", header: entry(#""dtype":"F4","shape":[2],"data_offsets":[0,1]"#), data: 1,
       cause: "unknown dtype F4"),
-    HostileFile(name: "no shape", header: entry(#""dtype":"U8","data_offsets":[0,1]"#), data: 1, cause: "w has no shape"),
+    HostileFile(
+      name: "no shape", header: entry(#""dtype":"U8","data_offsets":[0,1]"#), data: 1, cause: "w has no shape"),
     HostileFile(
       name: "negative extent", header: entry(#""dtype":"U8","shape":[-1],"data_offsets":[0,1]"#), data: 1,
       cause: "not all whole numbers"),
@@ -51,7 +61,8 @@ struct HostileFile: CustomTestStringConvertible, Sendable {
       name: "fractional extent", header: entry(#""dtype":"U8","shape":[0.5],"data_offsets":[0,1]"#), data: 1,
       cause: "not all whole numbers"),
     HostileFile(
-      name: "extent above Int.max", header: entry(#""dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,1]"#),
+      name: "extent above Int.max",
+      header: entry(#""dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,1]"#),
       data: 1, cause: "not all whole numbers"),
     HostileFile(
       name: "product of extents overflows",
@@ -103,15 +114,18 @@ struct HostileFile: CustomTestStringConvertible, Sendable {
       cause: "1 bytes before the tensor w"),
     HostileFile(
       name: "hole between two",
-      header: #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}"#,
+      header:
+        #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}"#,
       data: 3, cause: "1 bytes before the tensor b"),
     HostileFile(
       name: "overlap",
-      header: #"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#,
+      header:
+        #"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#,
       data: 3, cause: "b overlaps"),
     HostileFile(
       name: "two tensors share all bytes",
-      header: #"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}"#,
+      header:
+        #"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}"#,
       data: 2, cause: "overlaps"),
   ]
 }

@@ -50,7 +50,8 @@ struct SafeTensorsFileTests {
     #expect(error?.description.contains("dtypes.safetensors") == true)
   }
 
-  @Test("The first value that is not finite is named with its position", arguments: [DType.float32, .float16, .bfloat16])
+  @Test(
+    "The first value that is not finite is named with its position", arguments: [DType.float32, .float16, .bfloat16])
   func notFinite(dtype: DType) throws {
     for (value, word) in [(Float.nan, "nan"), (.infinity, "inf"), (-.infinity, "-inf")] {
       var values = [Float](repeating: 1, count: 2 * 3 * 700)
@@ -69,9 +70,11 @@ struct SafeTensorsFileTests {
   func release() throws {
     try withTemporaryFolder { folder in
       let url = folder.appending(path: "big.safetensors")
-      let stored = StoredTensor(name: "w", Tensor(shape: [300, 1000]) { p in
-        for i in p.indices { p[i] = Float(i) }
-      })
+      let stored = StoredTensor(
+        name: "w",
+        Tensor(shape: [300, 1000]) { p in
+          for i in p.indices { p[i] = Float(i) }
+        })
       let writer = try SafeTensorsWriter(url, tensors: [stored.layout])
       try writer.write(stored)
       try writer.finish()
@@ -82,6 +85,39 @@ struct SafeTensorsFileTests {
       #expect(before.values[299_999] == 299_999)
     }
   }
+
+  #if os(Linux)
+    /// The file pages of this process that are in memory, in bytes.
+    private func residentFileBytes() throws -> Int {
+      let fields = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
+      return try #require(Int(fields[2])) * Int(getpagesize())
+    }
+
+    @Test("Released bytes leave the memory of the process")
+    func releaseShrinks() throws {
+      try withTemporaryFolder { folder in
+        let url = folder.appending(path: "big.safetensors")
+        let size = 96 << 20
+        let tensor = StoredTensor(
+          name: "w", dtype: .uint8, shape: [size], bytes: [UInt8](repeating: 1, count: size))
+        let writer = try SafeTensorsWriter(url, tensors: [tensor.layout])
+        try writer.write(tensor)
+        try writer.finish()
+        let mapped = try SafeTensorsFile(url).tensors[0]
+        // Other tests run beside this one, so only half of the size must show.
+        let before = try residentFileBytes()
+        let sum = mapped.withUnsafeBytes { bytes in
+          stride(from: 0, to: size, by: 4096).reduce(0) { $0 + Int(bytes[$1]) }
+        }
+        let touched = try residentFileBytes()
+        mapped.release()
+        let released = try residentFileBytes()
+        #expect(sum == size / 4096)
+        #expect(touched - before > size / 2)
+        #expect(touched - released > size / 2)
+      }
+    }
+  #endif
 
   @Test("A missing file, a folder and an empty file are refused by name")
   func noFile() throws {

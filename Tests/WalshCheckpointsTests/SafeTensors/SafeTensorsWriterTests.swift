@@ -66,6 +66,7 @@ struct SafeTensorsWriterTests {
   func noFolder() throws {
     let url = URL(filePath: "/no/such/folder/model.safetensors")
     let error = #expect(throws: CheckpointError.self) { try SafeTensorsWriter(url, tensors: []) }
-    #expect(error?.description == "/no/such/folder/model.safetensors: it cannot be created: No such file or directory.")
+    #expect(
+      error?.description == "/no/such/folder/model.safetensors: it cannot be created: No such file or directory.")
   }
 }

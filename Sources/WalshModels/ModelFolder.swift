@@ -1,0 +1,69 @@
+import Foundation
+import WalshCheckpoints
+
+/// A model folder with everything that belongs to it: tensors, configuration, tokenizer, chat template.
+///
+/// Opening checks headers and configuration; tensors, tokenizer and template are read when asked for.
+public struct ModelFolder: Sendable {
+  /// The tensors.
+  public let checkpoint: Checkpoint
+  /// `config.json`.
+  public let configuration: ModelConfiguration
+  /// The architecture that the configuration describes.
+  public let architecture: Architecture
+
+  /// Opens the folder `url`.
+  ///
+  /// - Throws: `CheckpointError` when it is no model folder of a known architecture.
+  public init(_ url: URL) throws {
+    checkpoint = try Checkpoint(folder: url)
+    configuration = try checkpoint.configuration()
+    architecture = try Architecture(configuration)
+  }
+
+  /// The name of the folder.
+  public var name: String { checkpoint.folder.standardizedFileURL.lastPathComponent }
+
+  /// Reads the whole model.
+  public func model() throws -> LanguageModel { try LanguageModel(checkpoint) }
+
+  /// Reads `tokenizer.json`, with `tokenizer_config.json` when it is there.
+  ///
+  /// - Throws: `CheckpointError` when there is none or it is no JSON, `TokenizerError` when it is damaged.
+  public func tokenizer() throws -> Tokenizer {
+    guard let description = try json(of: "tokenizer.json") else {
+      throw CheckpointError(
+        checkpoint.folder, "it holds no tokenizer.json; copy the tokenizer of the model's source beside its tensors.")
+    }
+    return try Tokenizer(tokenizerJSON: description, configuration: try json(of: "tokenizer_config.json"))
+  }
+
+  /// The template that turns a conversation into a prompt; nil when the folder has none.
+  public func chatTemplate() throws -> ChatTemplate? { try ChatTemplate.load(folder: checkpoint.folder) }
+
+  /// The token that begins a text, by the tokenizer or else the configuration; nil when neither names one.
+  public func beginToken(_ tokenizer: Tokenizer) -> Int? {
+    tokenizer.beginningOfTextID ?? configuration.json["bos_token_id"]?.intValue
+  }
+
+  /// The tokens that end a text, by tokenizer, configuration and generation configuration together.
+  public func endTokens(_ tokenizer: Tokenizer) throws -> Set<Int> {
+    var tokens = Set([tokenizer.endOfTextID].compactMap(\.self))
+    for source in [JSON.object(configuration.json), try json(of: "generation_config.json")] {
+      guard let value = source?["eos_token_id"] else { continue }
+      tokens.formUnion((value.arrayValue ?? [value]).compactMap(\.intValue))
+    }
+    return tokens
+  }
+
+  /// A JSON file of the folder; nil when it is not there.
+  private func json(of name: String) throws -> JSON? {
+    let url = checkpoint.folder.appending(path: name)
+    guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false)) else { return nil }
+    do {
+      return try JSON(parsing: [UInt8](Data(contentsOf: url)))
+    } catch let error as JSONError {
+      throw CheckpointError(url, "\(error)")
+    }
+  }
+}

@@ -1,0 +1,13 @@
+import Foundation
+import WalshCheckpoints
+
+extension Report {
+  /// Writes `report.html`, `report.md` and `report.json` into `folder`, each complete or not at all.
+  ///
+  /// - Throws: `CheckpointError` when a file cannot be written.
+  public func write(to folder: URL) throws(CheckpointError) {
+    try DurableFile.write(Array(html.utf8), to: folder.appending(path: "report.html"))
+    try DurableFile.write(Array(markdown.utf8), to: folder.appending(path: "report.md"))
+    try DurableFile.write(json.serialized(pretty: true) + [UInt8(ascii: "\n")], to: folder.appending(path: "report.json"))
+  }
+}

@@ -1,0 +1,116 @@
+import ArgumentParser
+import Foundation
+import WalshCheckpoints
+import WalshEvaluation
+import WalshModels
+import WalshQuantization
+import WalshReports
+
+struct Quantize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Quantize a model folder into a smaller one.",
+    discussion: """
+      Reads a Hugging Face folder, one block in memory at a time, and writes a compressed-tensors folder that other \
+      runtimes load, too. Interrupted at any point, the same command with --resume ends in the same bytes.
+
+      Examples:
+        walsh quantize model --to MXFP4A16 --output small
+        walsh quantize model --to NVFP4 --method rotation --calibration text.txt --output small
+        walsh quantize model --to int4 --group 128 --solver gptq --calibration text.txt --except lm_head --output small
+      """)
+
+  @OptionGroup var model: ModelArgument
+  @OptionGroup(title: "What to do") var request: RequestOptions
+
+  @Option(
+    help: ArgumentHelp("Text to calibrate on: a JSON array of documents, or plain text.", valueName: "file"),
+    completion: .file())
+  var calibration: String?
+
+  @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"), completion: .directory)
+  var output: String?
+
+  @Flag(help: "Continue an interrupted run.")
+  var resume = false
+
+  @Flag(help: "Replace the output folder.")
+  var force = false
+
+  @Option(
+    help: ArgumentHelp("Compare with the base on these documents afterwards, and write a report.", valueName: "file.json"),
+    completion: .file(extensions: ["json"]))
+  var evaluate: String?
+
+  @OptionGroup var options: RunOptions
+
+  func validate() throws {
+    if output == nil { throw ValidationError("Say where to write: --output FOLDER.") }
+    if resume && force { throw ValidationError("--resume continues a run and --force starts anew; give one of them.") }
+  }
+
+  func run() throws {
+    let bar = options.start()
+    let folder = try model.open()
+    let request = try request.request()
+    let text = try calibrationText(for: request, in: folder)
+    let quantization = try QuantizationRun(
+      source: folder.checkpoint, request: request, calibration: text)
+    guard let output else { return }
+
+    let interruption = Interruption("Interrupted; the same command with --resume continues.")
+    defer { interruption.cancel() }
+    let start = Date()
+    let destination = URL(filePath: output, directoryHint: .isDirectory)
+    let layers = try quantization.write(
+      to: destination, existing: force ? .replace : resume ? .resume : .refuse, progress: bar.show)
+    bar.clear()
+    let comparison = try compared(folder, destination, request, bar)
+    show(layers, of: folder, destination: destination, seconds: Date().timeIntervalSince(start), comparison)
+  }
+
+  /// The calibration text that the request needs; nil when it needs none.
+  private func calibrationText(for request: QuantizationRequest, in folder: ModelFolder) throws -> CalibrationText? {
+    let plan = try request.plan(for: folder.architecture.outline)
+    guard let reason = plan.calibrationReason else { return nil }
+    guard let calibration else {
+      throw ValidationError("\(reason): give it a text with --calibration FILE.")
+    }
+    let tokenizer = try folder.tokenizer()
+    return try CalibrationText(
+      URL(filePath: calibration), tokenizer: tokenizer, beginToken: TokenEncoding(tokenizer).beginToken,
+      count: request.samples, context: request.context, seed: request.seed)
+  }
+
+  /// Base and result side by side, when asked for.
+  private func compared(
+    _ base: ModelFolder, _ destination: URL, _ request: QuantizationRequest, _ bar: ProgressBar
+  ) throws -> Comparison? {
+    guard let evaluate else { return nil }
+    let text = try EvaluationText(contentsOf: URL(filePath: evaluate)).prefix(100)
+    let windows = try ScoringProtocol.documents(context: min(request.context, base.architecture.contextLength))
+      .windows(of: text, encoding: TokenEncoding(base.tokenizer()))
+    let comparison = try Comparison(
+      base: base, candidates: [(request.label, try ModelFolder(destination))], on: windows, progress: bar.show)
+    bar.clear()
+    return comparison
+  }
+
+  // MARK: Output
+
+  private func show(
+    _ layers: [LayerReport], of base: ModelFolder, destination: URL, seconds: Double, _ comparison: Comparison?
+  ) {
+    let report = Report(
+      title: destination.lastPathComponent, summary: "\(base.name), quantized.",
+      facts: [Report.Fact("Time", duration(seconds))], comparison: comparison, layers: layers,
+      command: CommandLine.arguments.joined(separator: " "))
+    if options.json { return printJSON(report.json) }
+    let mean = layers.reduce(0) { $0 + $1.weightError } / Double(max(1, layers.count))
+    print("\(layers.count) layers quantized in \(duration(seconds)), mean relative squared weight error \(mean.fixed(5))")
+    if let worst = layers.max(by: { $0.weightError < $1.weightError }) {
+      print("worst layer: \(worst.path), \(worst.weightError.fixed(5))")
+    }
+    if let comparison { print("\n" + TextTable(comparison.table).text(.standard)) }
+    print("written to \(destination.path(percentEncoded: false))")
+  }
+}
