@@ -132,7 +132,7 @@ public struct QuantizationRun {
     let weights = CheckpointWeights(
       checkpoint, architecture: architecture,
       quantization: try QuantizedConfiguration(run: self).quantization(shards: [checkpoint]))
-    let block = try architecture.block(layer, from: weights)
+    let block = try architecture.block(layer, from: UnpackedWeights(base: weights))
     try hidden.update { block($0) }
   }
 

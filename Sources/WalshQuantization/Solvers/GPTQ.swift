@@ -47,7 +47,10 @@ public struct GPTQ: Sendable, Hashable, CustomStringConvertible {
   public func factor(of gram: Matrix) throws(LinearAlgebraError) -> Factor {
     var h = gram
     let dead = h.diagonal.indices.filter { h[$0, $0] == 0 }
-    for j in dead { h[j, j] = 1 }
+    // Any positive number does for a column that stands alone; the mean of the others leaves the damping theirs.
+    let live = h.diagonal.count - dead.count
+    let mean = live > 0 ? h.diagonal.reduce(0, +) / Double(live) : 1
+    for j in dead { h[j, j] = mean }
     let diagonal = h.diagonal
     let order =
       ordersByActivation
@@ -57,7 +60,7 @@ public struct GPTQ: Sendable, Hashable, CustomStringConvertible {
       for (i, a) in order.enumerated() { for (j, b) in order.enumerated() { permuted[i, j] = h[a, b] } }
       h = permuted
     }
-    h.addToDiagonal(damping * h.meanDiagonal)
+    h.addToDiagonal(damping * mean)
     let upper = try h.inverseOfPositiveDefinite().choleskyUpper()
     let isDead = Set(dead)
     return Factor(upper: upper, order: order, deadPositions: order.indices.filter { isDead.contains(order[$0]) })
