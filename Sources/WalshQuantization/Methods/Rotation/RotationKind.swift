@@ -1,3 +1,4 @@
+import WalshModels
 import WalshTensor
 import WalshTransforms
 
@@ -38,6 +39,14 @@ public enum RotationKind: String, Sendable, CaseIterable {
 }
 
 extension RotationKind {
+  /// The rotation of a group's activation: one rotation shared by all heads behind attention, of the whole width elsewhere.
+  func rotation(of group: LinearGroup, stream: RandomStream) throws(HadamardError) -> any LinearTransform {
+    guard case .valueHeads(_, let heads, _, let headSize) = group.source else {
+      return try rotation(of: group.width, stream: stream)
+    }
+    return BlockDiagonalTransform(block: try rotation(of: headSize, stream: stream), count: heads)
+  }
+
   private static func blocks(of order: Int, in width: Int) throws(HadamardError) -> any LinearTransform {
     order == width ? try HadamardTransform(order: width) : try Rotation.blockHadamard(width, block: order)
   }
