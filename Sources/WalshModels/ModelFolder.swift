@@ -26,7 +26,7 @@ public struct ModelFolder: Sendable {
   public var name: String {
     let path = checkpoint.folder.standardizedFileURL.pathComponents
     if let cached = path.last(where: { $0.hasPrefix("models--") }) {
-      return cached.dropFirst("models--".count).replacing("--", with: "/")
+      return String(cached.dropFirst("models--".count)).replacing("--", with: "/")
     }
     let last = path.last ?? ""
     return last == "hf" && path.count > 1 ? path[path.count - 2] : last

@@ -16,6 +16,7 @@ struct Quantize: ParsableCommand {
       Examples:
         walsh quantize model --to MXFP4A16 --output small
         walsh quantize model --to NVFP4 --method rotation --calibration text.txt --output small
+        walsh quantize model --recipe recipe.yaml --dry-run
         walsh quantize model --to int4 --group 128 --solver gptq --calibration text.txt --except lm_head --output small
       """)
 
@@ -27,8 +28,19 @@ struct Quantize: ParsableCommand {
     completion: .file())
   var calibration: String?
 
+  @Option(
+    help: ArgumentHelp("A recipe file; options on the command line override it.", valueName: "file.yaml"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var recipe: String?
+
   @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"), completion: .directory)
   var output: String?
+
+  @Option(help: ArgumentHelp("The most memory to use, such as 2GB.", valueName: "size"))
+  var memory: String?
+
+  @Flag(help: "Print the plan and stop.")
+  var dryRun = false
 
   @Flag(help: "Continue an interrupted run.")
   var resume = false
@@ -45,7 +57,13 @@ struct Quantize: ParsableCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    if output == nil { throw ValidationError("Say where to write: --output FOLDER.") }
+    if request.to == nil && recipe == nil {
+      throw ValidationError("Say what to quantize to: --to PRESET or --recipe FILE.")
+    }
+    if let memory, ByteCount(memory) == nil {
+      throw ValidationError("--memory \(memory): give a size such as 2GB or 800MB.")
+    }
+    if output == nil && !dryRun { throw ValidationError("Say where to write: --output FOLDER.") }
     if resume && force {
       throw ValidationError("--resume continues a run and --force starts anew; give one of them.")
     }
@@ -54,7 +72,7 @@ struct Quantize: ParsableCommand {
   func run() throws {
     let bar = options.start()
     let folder = try model.open()
-    let request = try request.request()
+    let request = try request.request(recipe: recipe.map { URL(filePath: $0) })
     let text = try calibrationText(for: request, in: folder)
     let quantization = try QuantizationRun(
       source: folder.checkpoint, request: request, calibration: text)

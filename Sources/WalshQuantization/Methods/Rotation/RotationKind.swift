@@ -1,3 +1,4 @@
+import WalshModels
 import WalshTensor
 import WalshTransforms
 
@@ -44,6 +45,16 @@ public enum RotationKind: String, Sendable, CaseIterable {
       case .haar: Rotation.haar(size, stream)
       }
     return size == width ? block : BlockDiagonalTransform(block: block, count: width / size)
+  }
+
+  /// The rotation of a group's activation: behind attention one rotation shared by all heads, which folds into the values;
+  /// elsewhere one that acts at run time.
+  func rotation(of group: LinearGroup, stream: RandomStream) throws(HadamardError) -> any LinearTransform {
+    guard case .valueHeads(_, let heads, _, let headSize) = group.source else {
+      return try rotation(of: group.width, place: .online, stream: stream)
+    }
+    return BlockDiagonalTransform(
+      block: try rotation(of: headSize, place: .folded, stream: stream), count: heads)
   }
 
   /// The size of the repeated block: a divisor of `width`, and for all but `haar` a known Hadamard order.

@@ -42,12 +42,11 @@ public struct RotationMethod: QuantizationMethod {
       for group in block.groups {
         switch group.source {
         case .norm: continue
-        case .valueHeads(_, let heads, _, let headSize):
-          let head = try kind.rotation(of: headSize, place: .folded, stream: stream("R2", layer))
-          plan.groups[group.id]?.transform = .fixed(BlockDiagonalTransform(block: head, count: heads))
+        case .valueHeads:
+          plan.groups[group.id]?.transform = .fixed(try kind.rotation(of: group, stream: stream("R2", layer)))
         case .gatedProduct:
           guard usesOnlineRotations else { continue }
-          plan.groups[group.id]?.transform = .fixed(try kind.rotation(of: group.width, place: .online, stream: stream("R4", layer)))
+          plan.groups[group.id]?.transform = .fixed(try kind.rotation(of: group, stream: stream("R4", layer)))
         }
       }
     }
