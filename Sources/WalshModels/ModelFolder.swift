@@ -31,11 +31,7 @@ public struct ModelFolder: Sendable {
   ///
   /// - Throws: `CheckpointError` when there is none or it is no JSON, `TokenizerError` when it is damaged.
   public func tokenizer() throws -> Tokenizer {
-    guard let description = try json(of: "tokenizer.json") else {
-      throw CheckpointError(
-        checkpoint.folder, "it holds no tokenizer.json; copy the tokenizer of the model's source beside its tensors.")
-    }
-    return try Tokenizer(tokenizerJSON: description, configuration: try json(of: "tokenizer_config.json"))
+    try Tokenizer(folder: checkpoint.folder)
   }
 
   /// The template that turns a conversation into a prompt; nil when the folder has none.

@@ -34,23 +34,6 @@ struct Arguments {
   }
 }
 
-/// The results in a terminal's table.
-func table(_ results: [KernelResult]) -> Table {
-  Table(
-    columns: [Table.Column("Kernel", .leading)]
-      + ["Size", "Rows", "µs", "GB/s", "Copy GB/s", "Ratio to copy", "GFLOPS"].map { Table.Column($0) },
-    rows: results.map { result in
-      [
-        Table.Cell(result.kernel), "\(result.size)", "\(result.rows)",
-        Table.Cell(rounded(result.seconds * 1e6)), Table.Cell(rounded(result.gigabytesPerSecond)),
-        Table.Cell(rounded(result.copyGigabytesPerSecond)), Table.Cell(rounded(result.ratioToCopy)),
-        Table.Cell(result.gigaflops.map(rounded) ?? ""),
-      ]
-    })
-}
-
-func rounded(_ x: Double) -> String { String(format: x < 10 ? "%.2f" : "%.1f", x) }
-
 /// Transforms against copies, by size, from cache and from memory.
 func chart(_ results: [KernelResult]) -> SeriesChart {
   typealias Series = SeriesChart.Series
@@ -77,7 +60,7 @@ do {
   let results = KernelBenchmark().measure(arguments.groups.flatMap(\.cases)) { update in
     FileHandle.standardError.write(Data("\(update.done + 1)/\(update.total) \(update.label)\n".utf8))
   }
-  print(TextTable(table(results)).text(), terminator: "")
+  print(TextTable(Table(results)).text(), terminator: "")
   try FileManager.default.createDirectory(at: arguments.output, withIntermediateDirectories: true)
   try DurableFile.write(
     JSON.array(results.map(\.json)).serialized(pretty: true), to: arguments.output.appending(path: "kernels.json"))
