@@ -102,7 +102,8 @@ enum ReportTemplate {
     .summary{margin:.8rem 0 0;max-width:44rem;color:var(--muted);font-size:1.08rem}
     section,figure{margin:1.25rem 0 0;padding:1.4rem 1.5rem;background:var(--card);border:1px solid var(--line);\
     border-radius:12px}
-    figure svg{display:block}
+    figure{overflow-x:auto}
+    figure svg{display:block;min-width:36rem}
     .highlights{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1px;margin:2rem 0 0;padding:0;\
     list-style:none;background:var(--line);border:1px solid var(--line);border-radius:12px;overflow:hidden}
     .highlights li{padding:1.1rem 1.5rem 1.2rem;background:var(--card)}
@@ -130,7 +131,7 @@ enum ReportTemplate {
     dd{margin:0;overflow-wrap:anywhere}
     summary{cursor:pointer;color:var(--accent)}
     details .scroll{margin-top:.8rem}
-    pre{margin:0;padding:.9rem 1rem;overflow-x:auto;background:var(--page);border-radius:8px;\
+    pre{margin:0;padding:.9rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;background:var(--page);border-radius:8px;\
     font:.86rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
     @media print{body{background:none}main{max-width:none;padding:0}section,figure{break-inside:avoid}}
 

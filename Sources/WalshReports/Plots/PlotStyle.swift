@@ -17,6 +17,7 @@ public enum PlotStyle {
     @media (prefers-color-scheme:dark){.walsh-plot{--ink:#e6eaf0;--muted:#9aa6b5;--grid:#2c3541;--paper:#141a22;\
     --c0:#56a8e0;--c1:#f08a3c;--c2:#2fc79a;--c3:#e39ac9;--c4:#f0c04a;--c5:#9ad4f5;--c6:#aeb6c0}}
     .walsh-plot text{fill:var(--ink);stroke:none}
+    .walsh-plot .paper{fill:var(--paper)}
     .walsh-plot .muted{fill:var(--muted)}
     .walsh-plot .heading{font-weight:600;font-size:15px}
     .walsh-plot .strong{font-weight:600}

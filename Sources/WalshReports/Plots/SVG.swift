@@ -18,17 +18,23 @@ public struct SVG: Sendable {
   }
 
   /// The element for a page whose style sheet holds `PlotStyle.css`.
-  public var inline: String { element(style: "") }
+  public var inline: String { element(margin: 0, inside: body) }
 
-  /// The contents of an .svg file, which brings its own style, light and dark.
-  public var standalone: String { element(style: "<style>\(PlotStyle.css)</style>") }
+  /// The contents of an .svg file, which brings its own style, light and dark, and its own paper with a margin.
+  public var standalone: String {
+    let margin = 16.0
+    let paper =
+      #"<rect class="paper" x="\#(number(-margin))" y="\#(number(-margin))" width="100%" height="100%"/>"#
+    return element(margin: margin, inside: "<style>\(PlotStyle.css)</style>" + paper + body)
+  }
 
-  private func element(style: String) -> String {
-    """
-    <svg xmlns="http://www.w3.org/2000/svg" class="walsh-plot" viewBox="0 0 \(number(width)) \(number(height))" role="img" \
-    aria-label="\(escaped(title)). \(escaped(summary))"><title>\(escaped(title))</title><desc>\(escaped(summary))</desc>\
-    \(style)\(body)</svg>
-    """
+  private func element(margin: Double, inside: String) -> String {
+    let box = [-margin, -margin, width + 2 * margin, height + 2 * margin].map(number).joined(separator: " ")
+    return """
+      <svg xmlns="http://www.w3.org/2000/svg" class="walsh-plot" viewBox="\(box)" role="img" \
+      aria-label="\(escaped(title)). \(escaped(summary))"><title>\(escaped(title))</title>\
+      <desc>\(escaped(summary))</desc>\(inside)</svg>
+      """
   }
 
   // MARK: Shapes
