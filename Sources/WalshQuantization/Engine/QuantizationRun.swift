@@ -39,8 +39,20 @@ public struct QuantizationRun {
     source: Checkpoint, request: QuantizationRequest, calibration: CalibrationText?,
     activationLimit: Int = MemoryEstimate.defaultActivationLimit
   ) throws {
+    let architecture = try Architecture(source.configuration())
+    try self.init(
+      source: source, request: request, plan: request.plan(for: architecture.outline), calibration: calibration,
+      activationLimit: activationLimit)
+  }
+
+  /// Prepares a run of a plan that was made by other means; `request` then only names it.
+  init(
+    source: Checkpoint, request: QuantizationRequest, plan: Plan, calibration: CalibrationText?,
+    activationLimit: Int = MemoryEstimate.defaultActivationLimit
+  ) throws {
     self.source = source
     self.request = request
+    self.plan = plan
     self.activationLimit = activationLimit
     configuration = try source.configuration()
     if try configuration.quantization() != nil {
@@ -49,7 +61,6 @@ public struct QuantizationRun {
     }
     architecture = try Architecture(configuration)
     try architecture.checkParameters(of: source)
-    plan = try request.plan(for: architecture.outline)
     if let reason = plan.calibrationReason, calibration == nil {
       throw QuantizationError("--calibration", "\(reason), so this plan needs text: pass a file.")
     }
