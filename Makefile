@@ -27,9 +27,12 @@ format:
 	$(SWIFT) format -i -r Sources Tests Benchmarks/Sources Package.swift Benchmarks/Package.swift
 
 docs: need
-	@for module in WalshTensor WalshTransforms WalshFormats WalshCheckpoints WalshModels WalshQuantization WalshEvaluation WalshReports; do \
-	  $(SWIFT) build --target $$module -Xswiftc -emit-symbol-graph -Xswiftc -emit-symbol-graph-dir -Xswiftc out/symbols/$$module || exit 1; \
-	done; echo "symbol graphs: out/symbols, articles: Documentation"
+	rm -rf out/symbols out/docs && mkdir -p out/symbols
+	$(SWIFT) build --target WalshReports -Xswiftc -emit-symbol-graph -Xswiftc -emit-symbol-graph-dir -Xswiftc out/symbols
+	find out/symbols -name '*.symbols.json' ! -name 'Walsh*' -delete
+	docc convert Documentation/Walsh.docc --additional-symbol-graph-dir out/symbols --output-dir out/docs \
+	  --fallback-display-name Walsh --fallback-bundle-identifier walsh --transform-for-static-hosting
+	@echo "out/docs/index.html"
 
 need:
 	@if [ "$$(uname)" = Linux ] && ! pkg-config --exists openblas 2>/dev/null; then \
