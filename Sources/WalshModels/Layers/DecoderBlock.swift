@@ -8,8 +8,9 @@ public protocol DecoderState: AnyObject {
   var byteCount: Int { get }
 }
 
-/// Receives the activation of every group as a block computes it, before the group's input stage.
-public typealias ActivationObserver = (LinearGroup, Tensor) -> Void
+/// Receives the activation of every group as a block computes it, before the group's input stage; returns whether the
+/// block is to go on. Calibration stops as soon as it has seen what it came for.
+public typealias ActivationObserver = (LinearGroup, Tensor) -> Bool
 
 /// One block of a decoder: residual stream in, residual stream out.
 public protocol DecoderBlock: Sendable {
@@ -24,8 +25,8 @@ public protocol DecoderBlock: Sendable {
   /// - Parameters:
   ///   - x: the residual stream, shape `[tokens, hiddenSize]`.
   ///   - state: what came before; nil for tokens that begin a text and are not continued.
-  ///   - observer: sees each group's activation.
-  /// - Returns: the residual stream behind the block, of the same shape.
+  ///   - observer: sees each group's activation, and may stop the block there.
+  /// - Returns: the residual stream behind the block, of the same shape; when the observer stops it, `x`.
   func callAsFunction(_ x: Tensor, state: (any DecoderState)?, observer: ActivationObserver?) -> Tensor
 }
 

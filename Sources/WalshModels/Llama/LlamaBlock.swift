@@ -63,18 +63,18 @@ public struct LlamaBlock: DecoderBlock {
   }
 
   public func callAsFunction(_ x: Tensor, state: (any DecoderState)?, observer: ActivationObserver?) -> Tensor {
-    /// The activation that the layers of group `index` read.
-    func staged(_ index: Int, _ activation: Tensor) -> Tensor {
-      observer?(outline.groups[index], activation)
+    /// The activation that the layers of group `index` read; nil when the observer wants no more.
+    func staged(_ index: Int, _ activation: Tensor) -> Tensor? {
+      if let observer, !observer(outline.groups[index], activation) { return nil }
       return stages[index](activation)
     }
     let epsilon = configuration.normEpsilon
-    let n = staged(0, x.rmsNorm(weight: inputNorm, epsilon: epsilon))  // [T, C]
-    let mixed = attend(q: q(n), k: k(n), v: v(n), state: state)  // [T, H·d]
-    let h = x + o(staged(1, mixed))
-    let m = staged(2, h.rmsNorm(weight: middleNorm, epsilon: epsilon))  // [T, C]
-    let gated = gate(m).activated(by: configuration.activation) * up(m)  // [T, F]
-    return h + down(staged(3, gated))
+    guard let n = staged(0, x.rmsNorm(weight: inputNorm, epsilon: epsilon)) else { return x }  // [T, C]
+    guard let mixed = staged(1, attend(q: q(n), k: k(n), v: v(n), state: state)) else { return x }  // [T, H·d]
+    let h = x + o(mixed)
+    guard let m = staged(2, h.rmsNorm(weight: middleNorm, epsilon: epsilon)) else { return x }  // [T, C]
+    guard let gated = staged(3, gate(m).activated(by: configuration.activation) * up(m)) else { return x }  // [T, F]
+    return h + down(gated)
   }
 
   /// Rotary embedding, caching, attention; shapes `[T, H·d]`, `[T, Hk·d]`, `[T, Hk·d]` to `[T, H·d]`.

@@ -88,7 +88,7 @@ struct BlockSolver {
       }
       let packed = quantizer.pack(solved, scales: scales)
       reports.append(report(path, group, format, weight, packed, gram))
-      weights.packed[path] = packed
+      try weights.quantize(path, to: packed)
     }
     return reports
   }
@@ -106,7 +106,8 @@ struct BlockSolver {
 
   // MARK: Calibration
 
-  /// Runs the block on all samples and collects what the layers of `collected` read, behind their input stages.
+  /// Runs all samples through the block, as far as the last group of `collected`, and collects what the layers of these
+  /// groups read, behind their input stages.
   private func inputStatistics(
     of collected: [LinearGroup], in weights: BlockWeights, on hidden: HiddenStates, grams: Bool
   ) throws -> [String: InputStatistics] {
@@ -115,9 +116,12 @@ struct BlockSolver {
     if statistics.isEmpty { return [:] }
     let block = try architecture.block(layer, from: weights)
     try hidden.forEach { x in
+      var missing = collected.count
       _ = block(x, state: nil) { group, activation in
-        guard statistics[group.id] != nil else { return }
+        guard statistics[group.id] != nil else { return true }
         statistics[group.id]?.add(weights.inputStage(of: group)(activation))
+        missing -= 1
+        return missing > 0
       }
     }
     return statistics

@@ -17,7 +17,7 @@ struct BlockWeights: WeightSource {
   /// What happens to keys.
   var keys = KeyStage()
   /// The quantized weights by module path.
-  var packed: [String: PackedMatrix] = [:]
+  private(set) var packed: [String: PackedMatrix] = [:]
 
   init(tensors: [String: Tensor]) { self.tensors = tensors }
 
@@ -29,8 +29,7 @@ struct BlockWeights: WeightSource {
   }
 
   func linear(_ path: String) throws -> Linear {
-    let weight: Linear.Weight = try packed[path].map { .packed($0) } ?? .dense(tensor(path + ".weight"))
-    return Linear(weight, bias: tensors[path + ".bias"])
+    Linear(.dense(try tensor(path + ".weight")), bias: tensors[path + ".bias"])
   }
 
   func inputStage(of group: LinearGroup) -> InputStage {
@@ -40,6 +39,14 @@ struct BlockWeights: WeightSource {
   func keyStage(of site: ModelOutline.AttentionSite) -> KeyStage { keys }
 
   // MARK: Changes
+
+  /// Gives the layer at `path` its quantized weight; from here on the block computes with its values.
+  ///
+  /// They are kept unpacked: every sample of the calibration text passes through them several times.
+  mutating func quantize(_ path: String, to weight: PackedMatrix) throws {
+    packed[path] = weight
+    try update(path + ".weight") { _ in weight.unpacked() }
+  }
 
   /// Replaces a tensor that exists.
   mutating func update(_ name: String, _ change: (Tensor) -> Tensor) throws {

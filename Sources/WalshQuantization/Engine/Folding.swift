@@ -31,25 +31,20 @@ extension BlockWeights {
   mutating func apply(_ transform: any LinearTransform, to group: LinearGroup) throws {
     let inverse = transform.inverseTranspose
     for layer in group.layers { try update(layer + ".weight") { $0.transformed(by: inverse) } }
-    var rest = (transform as? CompositeTransform)?.parts ?? [transform]
-    while let first = rest.first, try absorb(first, in: group.source) { rest.removeFirst() }
+    let parts = (transform as? CompositeTransform)?.parts ?? [transform]
+    let rest = group.source.rest(of: transform)
+    for part in parts.dropLast(rest.count) { try absorb(part, in: group.source) }
     if !rest.isEmpty { online[group.id] = rest.count == 1 ? rest[0] : CompositeTransform(rest) }
   }
 
-  /// Folds P into what produces an activation; false when the source cannot absorb it.
-  private mutating func absorb(_ transform: any LinearTransform, in source: LinearGroup.Source) throws -> Bool {
+  /// Folds P, which the source absorbs, into what produces an activation.
+  private mutating func absorb(_ transform: any LinearTransform, in source: LinearGroup.Source) throws {
+    guard let folded = source.absorbed(transform) else { return }
     switch source {
-    case .norm(let name):
-      guard let diagonal = transform as? DiagonalTransform else { return false }
-      try update(name) { $0 * Tensor(diagonal.scales) }
-    case .gatedProduct(let producer):
-      guard let diagonal = transform as? DiagonalTransform else { return false }
-      try transformOutput(of: producer, by: diagonal)
-    case .valueHeads(let producer, let heads, let keyHeads, let headSize):
-      guard let ofKeyHeads = transform.restricted(from: heads, to: keyHeads, headSize: headSize) else { return false }
-      try transformOutput(of: producer, by: ofKeyHeads)
+    case .norm(let name): try update(name) { $0.transformed(by: folded) }
+    case .gatedProduct(let producer), .valueHeads(let producer, _, _, _):
+      try transformOutput(of: producer, by: folded)
     }
-    return true
   }
 
   /// y ← y·P for the output of a layer: W ← Pᵀ·W, b ← b·P.
@@ -58,6 +53,27 @@ extension BlockWeights {
     updateIfPresent(layer + ".bias") {
       $0.reshaped(to: [1, $0.count]).transformed(by: transform).reshaped(to: $0.shape)
     }
+  }
+}
+
+extension LinearGroup.Source {
+  /// The transform of what produces the activation that has the effect of `transform` on the activation; nil when there is
+  /// none and it has to act at run time.
+  ///
+  /// A norm's weight and one factor of an element-wise product absorb diagonals. Attention's mixtures of value heads absorb
+  /// what `restricted` gives.
+  func absorbed(_ transform: any LinearTransform) -> (any LinearTransform)? {
+    switch self {
+    case .norm, .gatedProduct: transform as? DiagonalTransform
+    case .valueHeads(_, let heads, let keyHeads, let headSize):
+      transform.restricted(from: heads, to: keyHeads, headSize: headSize)
+    }
+  }
+
+  /// The parts of `transform` that have to act at run time: all behind the first that the source does not absorb.
+  func rest(of transform: any LinearTransform) -> [any LinearTransform] {
+    let parts = (transform as? CompositeTransform)?.parts ?? [transform]
+    return Array(parts.drop { absorbed($0) != nil })
   }
 }
 

@@ -36,10 +36,23 @@ public struct QuantizationRun {
   ///   - activationLimit: see the property.
   /// - Throws: `CheckpointError` or `QuantizationError`, one sentence each.
   public init(
-    source: Checkpoint, request: QuantizationRequest, calibration: CalibrationText?, activationLimit: Int = 1 << 29
+    source: Checkpoint, request: QuantizationRequest, calibration: CalibrationText?,
+    activationLimit: Int = MemoryEstimate.defaultActivationLimit
+  ) throws {
+    let architecture = try Architecture(source.configuration())
+    try self.init(
+      source: source, request: request, plan: request.plan(for: architecture.outline), calibration: calibration,
+      activationLimit: activationLimit)
+  }
+
+  /// Prepares a run of a plan that was made by other means; `request` then only names it.
+  init(
+    source: Checkpoint, request: QuantizationRequest, plan: Plan, calibration: CalibrationText?,
+    activationLimit: Int = MemoryEstimate.defaultActivationLimit
   ) throws {
     self.source = source
     self.request = request
+    self.plan = plan
     self.activationLimit = activationLimit
     configuration = try source.configuration()
     if try configuration.quantization() != nil {
@@ -48,11 +61,16 @@ public struct QuantizationRun {
     }
     architecture = try Architecture(configuration)
     try architecture.checkParameters(of: source)
-    plan = try request.plan(for: architecture.outline)
     if let reason = plan.calibrationReason, calibration == nil {
       throw QuantizationError("--calibration", "\(reason), so this plan needs text: pass a file.")
     }
     self.calibration = plan.calibrationReason == nil ? nil : calibration
+    let vocabulary = try source.tensor(architecture.outline.embedding).shape[0]
+    for token in (self.calibration?.samples ?? []).joined() where !(0..<vocabulary).contains(token) {
+      throw QuantizationError(
+        self.calibration?.source ?? "",
+        "the tokenizer gives token \(token), but the embedding has \(vocabulary) rows; the folder mixes two models.")
+    }
   }
 
   /// Carries out the run.
@@ -60,11 +78,12 @@ public struct QuantizationRun {
   /// - Parameters:
   ///   - output: the folder to write; it appears only when it is whole.
   ///   - existing: what to do with folders that are there.
-  ///   - progress: called after each step.
+  ///   - progress: called before each step; what it throws ends the run there.
   /// - Returns: the error of every quantized layer, in the model's order.
-  /// - Throws: `CheckpointError`, `QuantizationError` or `LinearAlgebraError`.
+  /// - Throws: `CheckpointError`, `QuantizationError` or `LinearAlgebraError`, or what `progress` throws. Before the first
+  ///   shard is begun, nothing was written; afterwards, `.resume` continues.
   public func write(
-    to output: URL, existing: FolderWriter.Existing, progress: ProgressObserver? = nil
+    to output: URL, existing: FolderWriter.Existing, progress: ((ProgressUpdate) throws -> Void)? = nil
   ) throws -> [LayerReport] {
     let identity = try fingerprint(progress)
     let folder = try FolderWriter(output, from: source.folder, existing: existing)
@@ -76,7 +95,7 @@ public struct QuantizationRun {
     var hidden: HiddenStates?
     for step in 0..<steps {
       let label = step == 0 ? "embedding" : step == steps - 1 ? "output layer" : "block \(step) of \(steps - 2)"
-      progress?(ProgressUpdate(label, done: step, total: steps))
+      try progress?(ProgressUpdate(label, done: step, total: steps))
       let isDone = step < journal.entries.count
       var reports: [LayerReport] = []
       var tensors: [StoredTensor] = []
@@ -99,7 +118,7 @@ public struct QuantizationRun {
         try advance(hidden, through: step - 1, shard: folder.workingFolder.appending(path: names[step]))
       }
     }
-    progress?(ProgressUpdate("finishing", done: steps, total: steps))
+    try progress?(ProgressUpdate("finishing", done: steps, total: steps))
     hidden = nil
     let layers = journal.entries.flatMap(\.layers)
     let result = try QuantizedConfiguration(run: self).configuration(
@@ -116,12 +135,6 @@ public struct QuantizationRun {
   private func embeddedSamples(_ shard: URL, _ folder: FolderWriter) throws -> HiddenStates {
     guard let calibration else { return try HiddenStates([], limit: 0, folder: folder.journalFolder) }
     let embedding = try Checkpoint(file: shard).tensor(architecture.outline.embedding).tensor()
-    for token in calibration.samples.joined() where token >= embedding.shape[0] {
-      throw QuantizationError(
-        calibration.source,
-        "the tokenizer gives token \(token), but the embedding has \(embedding.shape[0]) rows; the folder mixes two models."
-      )
-    }
     return try HiddenStates(
       calibration.samples.map { embedding.gatheringRows($0) }, limit: activationLimit, folder: folder.journalFolder)
   }
@@ -132,24 +145,25 @@ public struct QuantizationRun {
     let weights = CheckpointWeights(
       checkpoint, architecture: architecture,
       quantization: try QuantizedConfiguration(run: self).quantization(shards: [checkpoint]))
-    let block = try architecture.block(layer, from: weights)
+    let block = try architecture.block(layer, from: UnpackedWeights(base: weights))
     try hidden.update { block($0) }
   }
 
   // MARK: Identity
 
   /// A text that names model, request and calibration. Reads every weight once, and refuses NaN and infinity.
-  private func fingerprint(_ progress: ProgressObserver?) throws -> String {
+  private func fingerprint(_ progress: ((ProgressUpdate) throws -> Void)?) throws -> String {
     var print = Fingerprint()
     print.add(String(decoding: configuration.serialized(), as: UTF8.self))
     for (index, name) in source.names.enumerated() {
-      if index % 16 == 0 { progress?(ProgressUpdate("checking weights", done: index, total: source.names.count)) }
+      if index % 16 == 0 { try progress?(ProgressUpdate("checking weights", done: index, total: source.names.count)) }
       let stored = try source.tensor(name)
       print.add("\(stored.layout)")
       if stored.dtype.isFloatingPoint { _ = try stored.tensor(checkingFinite: true) }
       stored.withUnsafeBytes { print.add($0) }
       stored.release()
     }
+    print.add("\(request.preset)")
     for sample in calibration?.samples ?? [] { sample.withUnsafeBytes { print.add($0) } }
     return "\(request.summary), \(request.samples) samples of \(request.context), \(print.description)"
   }

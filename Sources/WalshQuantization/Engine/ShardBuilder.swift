@@ -35,7 +35,7 @@ struct ShardBuilder {
     let gamma = try norm.tensor()
     let head = try run.source.tensor(outline.headIsTied ? outline.embedding : name)
     return [
-      try changed(norm) { Tensor(shape: $0.shape, repeating: 1) },
+      StoredTensor(name: normName, Tensor(shape: norm.shape, repeating: 1), as: norm.dtype.storable),
       try changed(head) { $0.scalingColumns(by: gamma).transformed(by: rotation) }.named(name),
     ] + bias(of: outline.head.layers[0])
   }
@@ -85,10 +85,26 @@ struct ShardBuilder {
     return scales
   }
 
-  /// A stored tensor with other values, in the same element type.
+  /// A stored tensor with other rows, in the same element type.
+  ///
+  /// Some rows at a time: an embedding in Float32, with its copies on the way, would be the largest thing in memory.
   private func changed(_ stored: StoredTensor, _ change: (Tensor) -> Tensor) throws -> StoredTensor {
     defer { stored.release() }
-    return StoredTensor(name: stored.name, change(try stored.tensor()), as: stored.dtype.storable)
+    let rows = stored.shape[0]
+    let rest = Array(stored.shape.dropFirst())
+    let rowBytes = rows == 0 ? 0 : stored.byteCount / rows
+    let type = stored.dtype.storable
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(stored.count * type.byteCount)
+    for start in stride(from: 0, to: rows, by: 1024) {
+      let end = min(rows, start + 1024)
+      let part = stored.withUnsafeBytes { Array($0[start * rowBytes..<end * rowBytes]) }
+      let old = StoredTensor(name: stored.name, dtype: stored.dtype, shape: [end - start] + rest, bytes: part)
+      StoredTensor(name: stored.name, change(try old.tensor()), as: type).withUnsafeBytes {
+        bytes.append(contentsOf: $0)
+      }
+    }
+    return StoredTensor(name: stored.name, dtype: type, shape: stored.shape, bytes: bytes)
   }
 
   private func bias(of path: String) -> [StoredTensor] { run.source[path + ".bias"].map { [$0] } ?? [] }

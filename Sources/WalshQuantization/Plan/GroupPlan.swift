@@ -43,7 +43,7 @@ public enum GroupTransform: Sendable, CustomStringConvertible {
   }
 }
 
-/// Makes the transform of a group from what the engine measured.
+/// Makes the transform of a group from what the engine measured; one that the group's source absorbs.
 public protocol TransformCalibration: Sendable, CustomStringConvertible {
   /// - Parameters:
   ///   - group: the group.

@@ -1,3 +1,4 @@
+import WalshCheckpoints
 import WalshFormats
 import WalshModels
 import WalshTransforms
@@ -44,5 +45,34 @@ public struct Plan: Sendable {
       if plan.activations?.isTwoLevel == true { return "\(preset.name) activations have a calibrated tensor scale" }
     }
     return nil
+  }
+
+  /// Checks that a compressed-tensors checkpoint can store every format of the plan.
+  ///
+  /// - Throws: `QuantizationError` naming the first group with a format it cannot, or with a rounded activation in front of
+  ///   full precision weights.
+  func checkFormats(_ outline: ModelOutline) throws(QuantizationError) {
+    for group in outline.blocks.flatMap(\.groups) {
+      let plan = self[group]
+      if let weights = plan.weights, LinearLayout(weights) == nil {
+        throw QuantizationError(
+          "weights \(weights) of \(group.id)",
+          "compressed-tensors checkpoints have no such weights; use MXFP4, NVFP4-CT, INT4/128 or INT8/row.")
+      }
+      guard let activations = plan.activations else { continue }
+      if QuantizationArguments(activations: activations) == nil {
+        throw QuantizationError(
+          "activations \(activations) of \(group.id)",
+          "compressed-tensors checkpoints have no such activations; use MXFP4, NVFP4-CT or INT8/row.")
+      }
+      if plan.weights == nil {
+        throw QuantizationError(
+          "activations \(activations) of \(group.id)",
+          "its weights stay in full precision, so its activation must, too; give the group a weight format.")
+      }
+    }
+    if let cache, QuantizationArguments(cache: cache) == nil {
+      throw QuantizationError("cache \(cache)", "compressed-tensors checkpoints have no such cache format.")
+    }
   }
 }

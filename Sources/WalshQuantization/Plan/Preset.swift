@@ -44,9 +44,21 @@ public struct Preset: Sendable, Hashable, CustomStringConvertible {
   /// Everything in full precision: for checking that transforms change nothing.
   public static let full = Preset(name: "full", weights: nil)
 
-  /// The preset called `name`, in any letter case; nil when there is none.
+  /// The preset called `name`, in any letter case: one of `all`, or weight-only integers `int2` … `int8` with one scale per
+  /// row (`int4`, `int4/row`) or per so many inputs of a row (`int4/64`); nil when there is none.
   public init?(named name: String) {
-    guard let match = Preset.all.first(where: { $0.name.lowercased() == name.lowercased() }) else { return nil }
-    self = match
+    if let match = Preset.all.first(where: { $0.name.lowercased() == name.lowercased() }) {
+      self = match
+      return
+    }
+    let parts = name.lowercased().split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count <= 2, parts[0].hasPrefix("int"), let bits = Int(parts[0].dropFirst(3)), (2...8).contains(bits)
+    else { return nil }
+    if parts.count == 1 || parts[1] == "row" {
+      self.init(name: "int\(bits)/row", weights: .intPerRow(bits))
+    } else {
+      guard let size = Int(parts[1]), (1...65536).contains(size) else { return nil }
+      self.init(name: "int\(bits)/\(size)", weights: .int(bits, group: size))
+    }
   }
 }

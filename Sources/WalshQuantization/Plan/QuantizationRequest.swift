@@ -49,11 +49,14 @@ public struct QuantizationRequest: Sendable, Hashable {
   public var samples: Int
   /// The most tokens of a calibration sample.
   public var context: Int
+  /// What kinds of groups, by role such as `mlp.output`, or single groups, by id such as `layers.0.mlp.output`, do
+  /// differently.
+  public var overrides: [String: GroupOverride]
 
   public init(
     method: Method, preset: Preset, rotation: RotationKind = .hadamard, usesOnlineRotations: Bool = true,
     solver: Solver? = nil, smoothing: Double = 0.5, seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
-    context: Int = 2048
+    context: Int = 2048, overrides: [String: GroupOverride] = [:]
   ) {
     self.method = method
     self.preset = preset
@@ -65,11 +68,13 @@ public struct QuantizationRequest: Sendable, Hashable {
     self.exceptions = exceptions
     self.samples = samples
     self.context = context
+    self.overrides = overrides
   }
 
   /// The plan that the request makes of a model.
   ///
-  /// - Throws: `QuantizationError` for an exception that matches no layer, or settings out of range.
+  /// - Throws: `QuantizationError` for an exception or an override that matches nothing, settings out of range, and
+  ///   formats that no checkpoint can store.
   public func plan(for outline: ModelOutline) throws -> Plan {
     let selection = try LayerSelection(exceptions)
     let layers = outline.blocks.flatMap(\.groups).flatMap(\.layers)
@@ -84,26 +89,21 @@ public struct QuantizationRequest: Sendable, Hashable {
       throw QuantizationError(
         "--samples \(samples) --context \(context)", "at least one sample of two tokens is needed.")
     }
-    return try quantizationMethod.plan(for: outline, preset: preset, exceptions: selection)
+    var plan = try quantizationMethod.plan(for: outline, preset: preset, exceptions: selection)
+    try override(&plan, for: outline, exceptions: selection)
+    try plan.checkFormats(outline)
+    return plan
   }
 
   private var quantizationMethod: any QuantizationMethod {
+    func weightSolver(_ fallback: Solver) -> WeightSolver { (solver ?? fallback).weightSolver }
     switch method {
-    case .rtn: PlainMethod(solver: weightSolver(.rtn))
-    case .gptq: PlainMethod(solver: weightSolver(.gptq))
+    case .rtn: return PlainMethod(solver: weightSolver(.rtn))
+    case .gptq: return PlainMethod(solver: weightSolver(.gptq))
     case .rotation:
-      RotationMethod(
+      return RotationMethod(
         kind: rotation, solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
-    case .smoothquant: SmoothQuantMethod(strength: smoothing, solver: weightSolver(.rtn))
-    }
-  }
-
-  private func weightSolver(_ fallback: Solver) -> WeightSolver {
-    switch solver ?? fallback {
-    case .rtn: .roundToNearest(.minMax)
-    case .mse: .roundToNearest(.searched)
-    case .gptq: .gptq(GPTQ(scales: .searched))
-    case .gptqByActivation: .gptq(GPTQ(ordersByActivation: true, scales: .searched))
+    case .smoothquant: return SmoothQuantMethod(strength: smoothing, solver: weightSolver(.rtn))
     }
   }
 
@@ -114,7 +114,20 @@ public struct QuantizationRequest: Sendable, Hashable {
     if method == .smoothquant { parts.append("α = \(smoothing)") }
     if let solver { parts.append(solver.rawValue) }
     parts.append("seed \(seed)")
+    for (key, override) in overrides.sorted(by: { $0.key < $1.key }) { parts.append("\(key): \(override)") }
     if !exceptions.isEmpty { parts.append("except \(exceptions.joined(separator: ", "))") }
     return parts.joined(separator: ", ")
+  }
+}
+
+extension QuantizationRequest.Solver {
+  /// The solver with its settings.
+  var weightSolver: WeightSolver {
+    switch self {
+    case .rtn: .roundToNearest(.minMax)
+    case .mse: .roundToNearest(.searched)
+    case .gptq: .gptq(GPTQ(scales: .searched))
+    case .gptqByActivation: .gptq(GPTQ(ordersByActivation: true, scales: .searched))
+    }
   }
 }

@@ -19,7 +19,7 @@ public struct GPTQ: Sendable, Hashable, CustomStringConvertible {
   public var blockSize: Int
 
   public init(
-    damping: Double = 0.01, ordersByActivation: Bool = false, scales: ScaleSearch = .minMax, blockSize: Int = 128
+    damping: Double = 0.01, ordersByActivation: Bool = false, scales: ScaleSearch = .minMax, blockSize: Int = 64
   ) {
     self.damping = damping
     self.ordersByActivation = ordersByActivation
@@ -32,8 +32,10 @@ public struct GPTQ: Sendable, Hashable, CustomStringConvertible {
   /// The upper factor U of the damped inverse, and the order of the columns; shared by all layers of a group.
   public struct Factor: Sendable {
     let upper: Matrix
+    /// The columns in the order in which they are rounded.
     let order: [Int]
-    let dead: [Int]
+    /// The places in `order` of columns whose inputs are always zero.
+    let deadPositions: [Int]
   }
 
   /// Prepares the second moment of a group's inputs.
@@ -45,7 +47,10 @@ public struct GPTQ: Sendable, Hashable, CustomStringConvertible {
   public func factor(of gram: Matrix) throws(LinearAlgebraError) -> Factor {
     var h = gram
     let dead = h.diagonal.indices.filter { h[$0, $0] == 0 }
-    for j in dead { h[j, j] = 1 }
+    // Any positive number does for a column that stands alone; the mean of the others leaves the damping theirs.
+    let live = h.diagonal.count - dead.count
+    let mean = live > 0 ? h.diagonal.reduce(0, +) / Double(live) : 1
+    for j in dead { h[j, j] = mean }
     let diagonal = h.diagonal
     let order =
       ordersByActivation
@@ -55,9 +60,10 @@ public struct GPTQ: Sendable, Hashable, CustomStringConvertible {
       for (i, a) in order.enumerated() { for (j, b) in order.enumerated() { permuted[i, j] = h[a, b] } }
       h = permuted
     }
-    h.addToDiagonal(damping * h.meanDiagonal)
+    h.addToDiagonal(damping * mean)
     let upper = try h.inverseOfPositiveDefinite().choleskyUpper()
-    return Factor(upper: upper, order: order, dead: dead)
+    let isDead = Set(dead)
+    return Factor(upper: upper, order: order, deadPositions: order.indices.filter { isDead.contains(order[$0]) })
   }
 
   /// The weight with every value on the grid of `scales`.
@@ -67,71 +73,23 @@ public struct GPTQ: Sendable, Hashable, CustomStringConvertible {
   ///   - factor: of the inputs' second moment.
   ///   - quantizer: rounds single values.
   ///   - scales: the scales of `weight`.
-  /// - Returns: values that `quantizer.pack(_:scales:)` stores without a change.
-  /// - Complexity: outputs · inputs² / 2 multiply-adds.
+  /// - Returns: values that `quantizer.pack(_:scales:)` stores without a change; zero in dead columns. Neither the number
+  ///   of threads nor the rows beside it change a row beyond the rounding of Float64 sums.
+  /// - Complexity: outputs · inputs² / 2 multiply-adds; a panel of 128 rows in Float64 per thread.
   public func solve(
     _ weight: Tensor, factor: Factor, quantizer: Quantizer, scales: BlockScales
   ) -> Tensor {
     let n = weight.columns
-    let m = weight.rowCount
     precondition(factor.upper.rows == n, "A weight of \(weight.shape) needs a factor of order \(n).")
-    var isDead = [Bool](repeating: false, count: n)
-    for j in factor.dead { isDead[j] = true }
     return Tensor(shape: weight.shape) { out in
       weight.withUnsafeBufferPointer { w in
-        factor.upper.values.withUnsafeBufferPointer { u in
-          // Rows are independent of one another; a panel of them shares the passes over U.
-          Parallel.forEachChunk(of: m, size: 16) { rows in
-            var panel = [Double](repeating: 0, count: rows.count * n)
-            for (i, row) in rows.enumerated() {
-              for (j, column) in factor.order.enumerated() {
-                panel[i * n + j] = isDead[column] ? 0 : Double(w[row * n + column])
-              }
-            }
-            var errors = [Double](repeating: 0, count: rows.count * blockSize)
-            for start in stride(from: 0, to: n, by: blockSize) {
-              let end = min(n, start + blockSize)
-              for i in rows.indices.map({ $0 - rows.lowerBound }) {
-                for j in start..<end {
-                  let column = factor.order[j]
-                  let row = rows.lowerBound + i
-                  let value = panel[i * n + j]
-                  let rounded = quantizer.round(Float(value), row: row, column: column, scales: scales)
-                  out[row * n + column] = rounded
-                  let error = (value - Double(rounded)) / u[j * n + j]
-                  errors[i * blockSize + j - start] = error
-                  if error == 0 { continue }
-                  for k in j + 1..<max(j + 1, end) { panel[i * n + k] -= error * u[j * n + k] }
-                }
-              }
-              guard end < n else { continue }
-              panel.withUnsafeMutableBufferPointer { p in
-                errors.withUnsafeBufferPointer { e in
-                  subtractProduct(
-                    rows: rows.count, inner: end - start, columns: n - end, errors: e, errorStride: blockSize,
-                    upper: UnsafeBufferPointer(rebasing: u[(start * n + end)...]), upperStride: n,
-                    from: UnsafeMutableBufferPointer(rebasing: p[end...]), stride: n)
-                }
-              }
-            }
+        // Rows are independent of one another; a panel of them shares the passes over U.
+        Parallel.forEachChunk(of: weight.rowCount, size: 128) { rows in
+          var panel = GPTQPanel(rows: rows, weight: w, factor: factor)
+          for start in stride(from: 0, to: n, by: blockSize) {
+            panel.round(start..<min(n, start + blockSize), quantizer: quantizer, scales: scales, into: out)
           }
         }
-      }
-    }
-  }
-
-  /// P ← P − E·U for a panel of rows, in a fixed order.
-  private func subtractProduct(
-    rows: Int, inner: Int, columns: Int, errors: UnsafeBufferPointer<Double>, errorStride: Int,
-    upper: UnsafeBufferPointer<Double>, upperStride: Int, from panel: UnsafeMutableBufferPointer<Double>, stride: Int
-  ) {
-    for j in 0..<inner {
-      for i in 0..<rows {
-        let error = errors[i * errorStride + j]
-        if error == 0 { continue }
-        let line = i * stride
-        let source = j * upperStride
-        for k in 0..<columns { panel[line + k] -= error * upper[source + k] }
       }
     }
   }

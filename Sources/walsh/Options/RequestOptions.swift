@@ -51,10 +51,16 @@ struct RequestOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The most tokens of a calibration sample.", valueName: "tokens"))
   var context: Int?
 
-  /// The request that the options make.
-  func request() throws -> QuantizationRequest {
-    guard let to else { throw ValidationError("Say what to quantize to, such as --to MXFP4.") }
-    var request = QuantizationRequest(method: .rtn, preset: try preset(to))
+  /// The request that the options make, on top of the recipe file `recipe`.
+  func request(recipe: URL?) throws -> QuantizationRequest {
+    var request: QuantizationRequest
+    if let recipe {
+      request = try QuantizationRequest(recipe: recipe)
+      if let to { request.preset = try preset(to) }
+    } else {
+      guard let to else { throw ValidationError("Say what to quantize to, such as --to MXFP4.") }
+      request = QuantizationRequest(method: .rtn, preset: try preset(to))
+    }
     if let method { request.method = try choice(method, "--method") }
     if let rotation { request.rotation = try choice(rotation, "--rotation") }
     if let solver { request.solver = try choice(solver, "--solver") as QuantizationRequest.Solver }

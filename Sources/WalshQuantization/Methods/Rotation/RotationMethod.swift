@@ -37,22 +37,21 @@ public struct RotationMethod: QuantizationMethod {
 
   public func plan(for outline: ModelOutline, preset: Preset, exceptions: LayerSelection) throws -> Plan {
     var plan = Plan.uniform(method: Self.name, outline, preset: preset, solver: solver, exceptions)
-    plan.residual = try kind.rotation(of: outline.hiddenSize, stream: stream("R1"))
+    plan.residual = try kind.rotation(of: outline.hiddenSize, place: .folded, stream: stream("R1"))
     for (layer, block) in outline.blocks.enumerated() {
       for group in block.groups {
         switch group.source {
         case .norm: continue
-        case .valueHeads(_, let heads, _, let headSize):
-          let head = try kind.rotation(of: headSize, stream: stream("R2", layer))
-          plan.groups[group.id]?.transform = .fixed(BlockDiagonalTransform(block: head, count: heads))
+        case .valueHeads:
+          plan.groups[group.id]?.transform = .fixed(try kind.rotation(of: group, stream: stream("R2", layer)))
         case .gatedProduct:
           guard usesOnlineRotations else { continue }
-          plan.groups[group.id]?.transform = .fixed(try kind.rotation(of: group.width, stream: stream("R4", layer)))
+          plan.groups[group.id]?.transform = .fixed(try kind.rotation(of: group, stream: stream("R4", layer)))
         }
       }
     }
     if usesOnlineRotations, preset.cache != nil, let site = outline.blocks.first?.attention {
-      plan.keys = try kind.rotation(of: site.headSize, stream: stream("R3"))
+      plan.keys = try kind.rotation(of: site.headSize, place: .online, stream: stream("R3"))
     }
     return plan
   }

@@ -1,0 +1,18 @@
+import WalshModels
+import WalshTensor
+
+/// The parameters of another source with packed weights decoded once, for blocks that many samples pass through.
+struct UnpackedWeights<Base: WeightSource>: WeightSource {
+  let base: Base
+
+  func tensor(_ name: String) throws -> Tensor { try base.tensor(name) }
+
+  func linear(_ path: String) throws -> Linear {
+    let layer = try base.linear(path)
+    return Linear(.dense(layer.denseWeight), bias: layer.bias)
+  }
+
+  func inputStage(of group: LinearGroup) throws -> InputStage { try base.inputStage(of: group) }
+
+  func keyStage(of site: ModelOutline.AttentionSite) throws -> KeyStage { try base.keyStage(of: site) }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Yams
+
+/// A recipe file: a request as YAML.
+///
+///     method: rotation          # rtn, gptq, rotation, smoothquant
+///     to: NVFP4                 # a preset, or int4, int4/64
+///     rotation: hadamard
+///     online-rotations: true
+///     solver: gptq
+///     smoothing: 0.5
+///     samples: 128
+///     context: 2048
+///     seed: 0
+///     except: [lm_head]
+///     groups:                   # by role, or by group such as layers.0.mlp.output
+///       mlp.output: { weights: INT8/row, activations: full, transform: none, solver: rtn }
+///
+/// Only `to` is required; the method is `rtn` unless the recipe says another. Reading is strict: a key that is not above, a
+/// key given twice, a value of another type, and anchors are errors.
+extension QuantizationRequest {
+  /// Reads the recipe file `url`.
+  ///
+  /// - Throws: `QuantizationError` naming file and key.
+  public init(recipe url: URL) throws(QuantizationError) {
+    let path = url.path(percentEncoded: false)
+    guard let bytes = try? Data(contentsOf: url) else {
+      throw QuantizationError(path, "the recipe cannot be read; check its name and permissions.")
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw QuantizationError(path, "the recipe is not UTF-8 text.")
+    }
+    try self.init(recipe: text, named: path)
+  }
+
+  /// Reads a recipe.
+  ///
+  /// - Parameters:
+  ///   - text: YAML.
+  ///   - name: what errors call it.
+  /// - Throws: `QuantizationError` naming `name` and the key.
+  public init(recipe text: String, named name: String) throws(QuantizationError) {
+    let root = try RecipeNode(parsing: text, named: name)
+    let keys = [
+      "method", "to", "rotation", "online-rotations", "solver", "smoothing", "samples", "context", "seed", "except",
+      "groups",
+    ]
+    let members = try root.members(keys)
+    guard let to = members["to"] else {
+      throw QuantizationError(name, "the recipe does not say what to quantize to; add a line such as to: MXFP4.")
+    }
+    let presets = Preset.all.map(\.name) + ["int2 … int8, int4/128"]
+    self.init(method: .rtn, preset: try to.named(presets) { Preset(named: $0) })
+    try members["method"].map { node throws(QuantizationError) in method = try node.choice() }
+    try members["rotation"].map { node throws(QuantizationError) in rotation = try node.choice() }
+    try members["online-rotations"].map { node throws(QuantizationError) in usesOnlineRotations = try node.flag() }
+    try members["solver"].map { node throws(QuantizationError) in solver = try node.choice() as Solver }
+    try members["smoothing"].map { node throws(QuantizationError) in smoothing = try node.number(in: 0...1) }
+    try members["samples"].map { node throws(QuantizationError) in samples = try node.integer(in: 1...1 << 32) }
+    try members["context"].map { node throws(QuantizationError) in context = try node.integer(in: 2...1 << 32) }
+    try members["seed"].map { node throws(QuantizationError) in seed = UInt64(try node.integer(in: 0...Int.max)) }
+    for pattern in try members["except"]?.elements() ?? [] { exceptions.append(try pattern.text()) }
+    for (key, group) in try members["groups"]?.members() ?? [:] { overrides[key] = try GroupOverride(group) }
+  }
+
+  /// The request as a recipe that reads back as this request, if its preset is one that has a name.
+  public var recipe: String {
+    var lines = ["method: \(method.rawValue)", "to: \(preset.name)", "rotation: \(rotation.rawValue)"]
+    lines.append("online-rotations: \(usesOnlineRotations)")
+    if let solver { lines.append("solver: \(solver.rawValue)") }
+    lines += ["smoothing: \(smoothing)", "samples: \(samples)", "context: \(context)", "seed: \(seed)"]
+    func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
+    if !exceptions.isEmpty { lines.append("except: [\(exceptions.map(quoted).joined(separator: ", "))]") }
+    if !overrides.isEmpty { lines.append("groups:") }
+    for (key, override) in overrides.sorted(by: { $0.key < $1.key }) {
+      let members = override.description.split(separator: ", ").map { $0.replacing(" ", with: ": ") }
+      lines.append("  \(quoted(key)): { \(members.joined(separator: ", ")) }")
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension GroupOverride {
+  fileprivate init(_ node: RecipeNode) throws(QuantizationError) {
+    self.init()
+    let members = try node.members(["weights", "activations", "transform", "solver"])
+    let formats = ["full", "MXFP4", "NVFP4-CT", "INT4/128", "INT8/row"]
+    try members["weights"].map { node throws(QuantizationError) in
+      weights = try node.named(formats) { Precision(name: $0) }
+    }
+    try members["activations"].map { node throws(QuantizationError) in
+      activations = try node.named(formats) { Precision(name: $0) }
+    }
+    try members["transform"].map { node throws(QuantizationError) in
+      transform = try node.named(Transform.names) { Transform(name: $0) }
+    }
+    try members["solver"].map { node throws(QuantizationError) in
+      solver = try node.choice() as QuantizationRequest.Solver
+    }
+  }
+}
