@@ -80,24 +80,11 @@ public struct CheckpointWeights: WeightSource {
   private func transform(
     at path: String, _ location: TransformScheme.Location, className: String, width: Int
   ) throws -> (any LinearTransform)? {
-    guard
-      let scheme = quantization?.transforms.first(where: { scheme in
-        scheme.applications.contains { $0.location == location && $0.applies(to: path, className: className) }
-      })
-    else { return nil }
-    let name = scheme.tensorName(path, location)
-    let matrix = try tensor(name)
-    guard matrix.rank == 2, matrix.shape[0] == matrix.shape[1], matrix.shape[0] > 0, width % matrix.shape[0] == 0
-    else {
-      throw CheckpointError(
-        checkpoint.folder,
-        "the transform \(name) has the shape \(matrix.shape), which does not fit \(width) channels.")
+    for scheme in quantization?.transforms ?? [] {
+      let use = scheme.applications.first { $0.location == location && $0.applies(to: path, className: className) }
+      if let use { return try scheme.transform(use, at: path, width: width, in: checkpoint) }
     }
-    do {
-      return try OnlineTransform(stored: matrix).transform(width: width)
-    } catch {
-      throw CheckpointError(checkpoint.folder, "the transform \(name) has no inverse.")
-    }
+    return nil
   }
 }
 

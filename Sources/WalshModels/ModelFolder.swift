@@ -21,8 +21,16 @@ public struct ModelFolder: Sendable {
     architecture = try Architecture(configuration)
   }
 
-  /// The name of the folder.
-  public var name: String { checkpoint.folder.standardizedFileURL.lastPathComponent }
+  /// What people call the model: its hub id when it lies in a hub cache, else the name of its folder, or of the folder
+  /// around one that is only called `hf`.
+  public var name: String {
+    let path = checkpoint.folder.standardizedFileURL.pathComponents
+    if let cached = path.last(where: { $0.hasPrefix("models--") }) {
+      return String(cached.dropFirst("models--".count)).replacing("--", with: "/")
+    }
+    let last = path.last ?? ""
+    return last == "hf" && path.count > 1 ? path[path.count - 2] : last
+  }
 
   /// Reads the whole model.
   public func model() throws -> LanguageModel { try LanguageModel(checkpoint) }
@@ -31,11 +39,7 @@ public struct ModelFolder: Sendable {
   ///
   /// - Throws: `CheckpointError` when there is none or it is no JSON, `TokenizerError` when it is damaged.
   public func tokenizer() throws -> Tokenizer {
-    guard let description = try json(of: "tokenizer.json") else {
-      throw CheckpointError(
-        checkpoint.folder, "it holds no tokenizer.json; copy the tokenizer of the model's source beside its tensors.")
-    }
-    return try Tokenizer(tokenizerJSON: description, configuration: try json(of: "tokenizer_config.json"))
+    try Tokenizer(folder: checkpoint.folder)
   }
 
   /// The template that turns a conversation into a prompt; nil when the folder has none.

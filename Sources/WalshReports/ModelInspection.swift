@@ -66,7 +66,10 @@ public struct ModelInspection: Sendable {
       facts.append(("quantized", quantization.format))
       for scheme in quantization.transforms {
         facts.append(
-          ("transform", "\(scheme.name): \(scheme.kind.rawValue) of \(scheme.blockSize.map(String.init) ?? "the width")"))
+          (
+            "transform",
+            "\(scheme.name): \(scheme.kind.rawValue) of \(scheme.blockSize.map(String.init) ?? "the width")"
+          ))
       }
     }
     return facts
@@ -101,7 +104,8 @@ public struct ModelInspection: Sendable {
     ])
     for weight in weights {
       table.append([
-        Table.Cell(weight.path), Table.Cell("\(weight.shape[0])×\(weight.shape[1])"), Table.Cell(short(weight.maximum)),
+        Table.Cell(weight.path), Table.Cell("\(weight.shape[0])×\(weight.shape[1])"),
+        Table.Cell(short(weight.maximum)),
         Table.Cell(short(weight.deviation)), Table.Cell(short(weight.kurtosis)),
         Table.Cell("×\(short(weight.channelRatio))"),
       ])
@@ -166,7 +170,8 @@ extension LinearGroup.Source {
   fileprivate var name: String {
     switch self {
     case .norm: "norm of the residual stream"
-    case .valueHeads(_, let heads, let keyHeads, let headSize): "\(heads) heads of \(headSize), \(keyHeads) value heads"
+    case .valueHeads(_, let heads, let keyHeads, let headSize):
+      "\(heads) heads of \(headSize), \(keyHeads) value heads"
     case .gatedProduct: "gated product"
     }
   }

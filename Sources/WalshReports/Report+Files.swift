@@ -8,6 +8,7 @@ extension Report {
   public func write(to folder: URL) throws(CheckpointError) {
     try DurableFile.write(Array(html.utf8), to: folder.appending(path: "report.html"))
     try DurableFile.write(Array(markdown.utf8), to: folder.appending(path: "report.md"))
-    try DurableFile.write(json.serialized(pretty: true) + [UInt8(ascii: "\n")], to: folder.appending(path: "report.json"))
+    try DurableFile.write(
+      json.serialized(pretty: true) + [UInt8(ascii: "\n")], to: folder.appending(path: "report.json"))
   }
 }

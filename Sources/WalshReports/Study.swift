@@ -36,6 +36,21 @@ public struct Study {
     public let folders: [URL]
     /// The error of each layer, for each request.
     public let layers: [[LayerReport]]
+
+    /// The weight error of every layer in the model's order, a series for each request.
+    ///
+    /// The layers of one place in the network are comparable between requests, though their values are transformed.
+    public var layerErrorPlot: SeriesChart {
+      SeriesChart(
+        title: "Error of each layer's weight", horizontal: "layer", vertical: "relative squared error",
+        series: zip(comparison.rows.dropFirst(), layers).map { row, layers in
+          SeriesChart.Series(
+            row.name,
+            layers.enumerated().map { index, layer in
+              SeriesChart.Series.Point(x: Double(index + 1), y: layer.weightError, name: layer.path)
+            })
+        }, verticalSpacing: .logarithmic)
+    }
   }
 
   /// Quantizes, scores and measures. Models that an earlier run finished are replaced.
@@ -69,10 +84,18 @@ extension Comparison {
     base: ModelFolder, candidates: [(name: String, folder: ModelFolder)], on windows: ScoringWindows,
     progress: ProgressObserver? = nil
   ) throws {
-    let models = try candidates.map { NamedModel($0.name, try $0.folder.model()) }
-    try self.init(base: NamedModel(base.name, try base.model()), candidates: models, on: windows, progress: progress)
-    for (place, folder) in ([base] + candidates.map(\.folder)).enumerated() {
+    let models = try candidates.map { candidate in
+      let model = try candidate.folder.model()
+      return (named: NamedModel(candidate.name, model), model: model, folder: candidate.folder)
+    }
+    let reference = try base.model()
+    try self.init(
+      base: NamedModel(base.name, reference), candidates: models.map(\.named), on: windows, progress: progress)
+    guard let prompt = windows.windows.first?.tokens.prefix(16) else { return }
+    for (place, (model, folder)) in ([(reference, base)] + models.map { ($0.model, $0.folder) }).enumerated() {
+      progress?(ProgressUpdate("decode speed", done: place, total: models.count + 1))
       rows[place].size = ModelSize(of: folder.checkpoint, outline: folder.architecture.outline)
+      rows[place].decodeTokensPerSecond = model.decodeSpeed(prompt: Array(prompt), tokens: 32).tokensPerSecond
     }
   }
 }

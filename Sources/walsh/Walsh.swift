@@ -18,6 +18,7 @@ struct Walsh: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Quantize.self, Eval.self, Compare.self, Inspect.self, Generate.self, Chat.self, Formats.self,
+      Demo.self, Quantize.self, Eval.self, Compare.self, Inspect.self, Generate.self, Chat.self, Bench.self,
+      Formats.self,
     ])
 }

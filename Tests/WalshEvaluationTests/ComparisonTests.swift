@@ -38,7 +38,8 @@ struct ComparisonTests {
 
   @Test("A constant added to the logits changes nothing")
   func shifted() throws {
-    let shifted = try divergence(TableModel(table: Tensor(base.table.values.map { $0 + 16 }, shape: base.table.shape)))
+    let shifted = try divergence(
+      TableModel(table: Tensor(base.table.values.map { $0 + 16 }, shape: base.table.shape)))
     #expect(abs(shifted.kl.value) < 1e-6)
     #expect(shifted.top1Agreement.value == 1)
   }

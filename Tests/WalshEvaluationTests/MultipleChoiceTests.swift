@@ -48,7 +48,8 @@ struct MultipleChoiceTests {
     let cut = try question.windows(encoding: encoding, context: 4)
     #expect(cut[1].tokens == Array("wer2".utf8).map(Int.init))
     #expect(cut[1].scored == 3..<4)
-    let prefix = try ChoiceQuestion(prompt: "Q", choices: ["a", "ab"], answer: 0).windows(encoding: encoding, context: 9)
+    let prefix = try ChoiceQuestion(prompt: "Q", choices: ["a", "ab"], answer: 0).windows(
+      encoding: encoding, context: 9)
     #expect(prefix.map(\.targets) == [[97], [97, 98]])
   }
 
@@ -83,7 +84,8 @@ struct MultipleChoiceTests {
     "Every element of the shared instruction sets is a question whose answer is among its choices",
     .enabled(if: TestFiles.shared("commonsense/boolq.test.json") != nil),
     arguments: [
-      ("boolq", 3270, 2), ("ARC-Easy", 2376, 5), ("ARC-Challenge", 1172, 5), ("openbookqa", 500, 4), ("piqa", 1838, 2),
+      ("boolq", 3270, 2), ("ARC-Easy", 2376, 5), ("ARC-Challenge", 1172, 5), ("openbookqa", 500, 4),
+      ("piqa", 1838, 2),
       ("social_i_qa", 1954, 3), ("winogrande", 1267, 2),
     ])
   func sharedSets(name: String, count: Int, mostChoices: Int) throws {

@@ -17,7 +17,8 @@ struct StatisticsTests {
     return mean
   }
 
-  @Test("The bootstrap interval covers the true mean in 90 to 99 of 100 samples, tokens within windows being dependent")
+  @Test(
+    "The bootstrap interval covers the true mean in 90 to 99 of 100 samples, tokens within windows being dependent")
   func coverage() {
     let covered = (0..<100).count { sample(clusters: 40, trial: UInt64($0)).interval?.contains(2) == true }
     #expect((90...99).contains(covered), "covered \(covered)")

@@ -36,7 +36,8 @@ struct TinyModel {
   }
 
   func run(
-    _ request: QuantizationRequest, calibration: CalibrationText? = TinyModel.calibration(), activationLimit: Int = 1 << 29
+    _ request: QuantizationRequest, calibration: CalibrationText? = TinyModel.calibration(),
+    activationLimit: Int = 1 << 29
   ) throws -> QuantizationRun {
     try QuantizationRun(
       source: checkpoint, request: request, calibration: calibration, activationLimit: activationLimit)

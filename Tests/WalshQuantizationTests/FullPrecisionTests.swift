@@ -24,7 +24,8 @@ struct FullPrecisionTests {
     }
   }
 
-  @Test("Methods without a rotation", arguments: TinyModel.kinds, [QuantizationRequest.Method.rtn, .gptq, .smoothquant])
+  @Test(
+    "Methods without a rotation", arguments: TinyModel.kinds, [QuantizationRequest.Method.rtn, .gptq, .smoothquant])
   func methods(_ kind: String, _ method: QuantizationRequest.Method) throws {
     let model = try TinyModel(kind)
     #expect(try error(of: QuantizationRequest(method: method, preset: .full), on: model) < Self.tolerance)

@@ -104,7 +104,8 @@ struct PlanTests {
     let plan = try request(
       .rotation,
       overrides: [
-        "mlp.output": GroupOverride(weights: .format(.intPerRow(8)), transform: GroupOverride.Transform.none, solver: .rtn),
+        "mlp.output": GroupOverride(
+          weights: .format(.intPerRow(8)), transform: GroupOverride.Transform.none, solver: .rtn),
         "layers.1.mlp.output": GroupOverride(weights: .full),
         "attention.input": GroupOverride(activations: .format(.mxfp4), transform: .rotation(.block32)),
       ]

@@ -9,7 +9,8 @@ import WalshTransforms
 @Suite("SmoothQuant")
 struct SmoothQuantTests {
   private func scales(
-    _ activations: [Float], _ weights: [[Float]], strength: Double = 0.5, source: LinearGroup.Source = .norm(weight: "n")
+    _ activations: [Float], _ weights: [[Float]], strength: Double = 0.5,
+    source: LinearGroup.Source = .norm(weight: "n")
   ) throws -> [Float] {
     var inputs = InputStatistics(width: activations.count, collectingGram: false)
     inputs.add(Tensor(activations, shape: [1, activations.count]))

@@ -12,6 +12,9 @@ struct PlotTests {
     #expect(axis.ticks.map(\.label) == ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"])
     #expect(axis.position(0.25) == 75)
     #expect(axis.position(7) == 0)
+    // 0 to 0.035 in steps of 0.005, though 0.035 / 0.005 is not exactly 7.
+    let fine = Axis([0, 0.0331], spacing: .linear, start: 0, end: 1)
+    #expect(fine.ticks.map(\.label) == ["0.000", "0.005", "0.010", "0.015", "0.020", "0.025", "0.030", "0.035"])
   }
 
   @Test("A logarithmic axis has 1, 2 and 5, or whole decades over long ranges, and ignores what has no logarithm")
@@ -74,7 +77,9 @@ struct PlotTests {
     typealias Point = SeriesChart.Series.Point
     let chart = SeriesChart(
       title: "T", horizontal: "x", vertical: "y",
-      series: [SeriesChart.Series("a", [Point(x: 1, y: 1), Point(x: 2, y: 0), Point(x: 3, y: .nan), Point(x: 4, y: 2)])],
+      series: [
+        SeriesChart.Series("a", [Point(x: 1, y: 1), Point(x: 2, y: 0), Point(x: 3, y: .nan), Point(x: 4, y: 2)])
+      ],
       verticalSpacing: .logarithmic)
     let svg = chart.svg.inline
     #expect(svg.components(separatedBy: "<circle").count == 3)

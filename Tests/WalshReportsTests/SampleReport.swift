@@ -35,7 +35,8 @@ enum Sample {
           top1Agreement: mean(agreement, spread: 0.01, from: start + 200),
           lossDifference: mean(difference, spread: 0.02, from: start + 400)),
         size: ModelSize(
-          linearWeights: 922_880, linearBytes: 490_280, parameters: 969_216, tensorBytes: bytes, folderBytes: bytes + 14_000),
+          linearWeights: 922_880, linearBytes: 490_280, parameters: 969_216, tensorBytes: bytes,
+          folderBytes: bytes + 14_000),
         decodeTokensPerSecond: index == 3 ? nil : 3120 + 15 * Double(index))
     }
     return Comparison(scoring: scoring, rows: [base] + candidates)
@@ -46,7 +47,8 @@ enum Sample {
     let kinds = [
       ("self_attn.q_proj", "attention.input", 0.008), ("self_attn.k_proj", "attention.input", 0.011),
       ("self_attn.v_proj", "attention.input", 0.006), ("self_attn.o_proj", "attention.output", 0.013),
-      ("mlp.gate_proj", "mlp.input", 0.009), ("mlp.up_proj", "mlp.input", 0.0075), ("mlp.down_proj", "mlp.output", 0.021),
+      ("mlp.gate_proj", "mlp.input", 0.009), ("mlp.up_proj", "mlp.input", 0.0075),
+      ("mlp.down_proj", "mlp.output", 0.021),
     ]
     return (0..<5).flatMap { block in
       kinds.enumerated().map { index, kind in
@@ -64,7 +66,8 @@ enum Sample {
     let rotated = (0..<4000).map { stream.normal(at: 5000 + $0) * 0.95 }
     return Report(
       title: "babyllama in MXFP4",
-      summary: "Four ways to four bits, measured on 100 stories the model did not train on & compared with full precision.",
+      summary:
+        "Four ways to four bits, measured on 100 stories the model did not train on & compared with full precision.",
       facts: [
         Report.Fact("Model", "babyllama/tok361, 0.97 M parameters"), Report.Fact("Method", "duquant++ <ours>"),
         Report.Fact("Formats", "weights MXFP4, activations full"), Report.Fact("Solver", "GPTQ, 32 stories"),

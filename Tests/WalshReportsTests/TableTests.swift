@@ -6,16 +6,19 @@ import Testing
 struct TableTests {
   let table = Table(
     columns: [Table.Column("Model", .leading), Table.Column("Loss"), Table.Column("Note", .leading)],
-    rows: [["base", "0.7006", "–"], [Table.Cell("größer 模型"), Table.Cell("10.25", .best), Table.Cell("", .muted)]])
+    rows: [
+      ["base", Table.Cell("0.70", detail: "± 1"), "–"],
+      [Table.Cell("größer 模型"), Table.Cell("10.25", .best), Table.Cell("", .muted)],
+    ])
 
-  @Test("Columns align, wide characters count twice, and no line ends in blanks")
+  @Test("Columns align, wide characters count twice, and details stand beside their cell")
   func plain() {
     #expect(
       TextTable(table).text() == """
-        Model          Loss  Note
-        ───────────  ──────  ────
-        base         0.7006  –
-        größer 模型   10.25  \("")
+        Model            Loss  Note
+        ───────────  ────────  ────
+        base         0.70 ± 1  –
+        größer 模型     10.25  \("")
 
         """)
   }

@@ -17,22 +17,8 @@ enum TemplateValue {
   indirect case method(TemplateValue, String)
 }
 
-/// Members in order; keys are equal when their UTF-8 bytes are.
-struct TemplateMapping {
-  var members: [(key: String, value: TemplateValue)] = []
-  private var places: [JSONKey: Int] = [:]
-
-  subscript(key: String) -> TemplateValue? { places[JSONKey(key)].map { members[$0].value } }
-
-  mutating func set(_ key: String, to value: TemplateValue) {
-    if let place = places[JSONKey(key)] {
-      members[place].value = value
-    } else {
-      places[JSONKey(key)] = members.count
-      members.append((key, value))
-    }
-  }
-}
+/// The members of a mapping, in order.
+typealias TemplateMapping = OrderedMembers<TemplateValue>
 
 /// What `namespace()` makes: attributes that assignments inside loops change for good.
 final class TemplateNamespace {

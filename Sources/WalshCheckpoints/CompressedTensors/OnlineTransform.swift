@@ -2,7 +2,7 @@ import Foundation
 import WalshTensor
 import WalshTransforms
 
-/// A transform of activations that a checkpoint stores: blocks of one matrix along the diagonal.
+/// The stored form of a transform of activations: blocks of one matrix along the diagonal. `TransformScheme` reads it back.
 ///
 /// compressed-tensors stores the block M, F32 `[n, n]`: for Hadamard kinds with entries ±1 and the factor 1/√n left to
 /// the reader, for `random-matrix` as it acts. Activations take x ← x·M (or x·M/√n) in blocks of n channels.
@@ -44,20 +44,6 @@ public struct OnlineTransform: Sendable {
         }
       kind = isSylvester ? .hadamard : .randomHadamard
     }
-  }
-
-  /// The transform of `width` channels that the stored matrix means.
-  ///
-  /// - Precondition: `blockSize` divides `width`.
-  /// - Throws: `LinearAlgebraError` when the matrix has no inverse.
-  public func transform(width: Int) throws(LinearAlgebraError) -> any LinearTransform {
-    let block: any LinearTransform
-    if let hadamard = HadamardTransform(matching: matrix) {
-      block = hadamard
-    } else {
-      block = try DenseTransform(matrix)
-    }
-    return blockSize == width ? block : BlockDiagonalTransform(block: block, count: width / blockSize)
   }
 
   /// The name of the scheme for the transform of what stands at `base`, such as `R4_hadamard_32`.

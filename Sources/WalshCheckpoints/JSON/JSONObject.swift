@@ -6,9 +6,10 @@ public struct JSONObject: Sendable {
   /// One member.
   public typealias Member = (key: String, value: JSON)
 
+  private var storage = OrderedMembers<JSON>()
+
   /// The members in order; no key occurs twice.
-  public private(set) var members: [Member] = []
-  private var places: [JSONKey: Int] = [:]
+  public var members: [Member] { storage.members }
 
   /// No members.
   public init() {}
@@ -27,49 +28,21 @@ public struct JSONObject: Sendable {
   /// The keys in order.
   public var keys: [String] { members.map(\.key) }
 
-  /// Room for `count` members without growing.
-  mutating func reserveCapacity(_ count: Int) {
-    members.reserveCapacity(count)
-    places.reserveCapacity(count)
-  }
-
   /// The value of `key`. Setting replaces in place or appends; setting nil removes.
   public subscript(key: String) -> JSON? {
-    get { places[JSONKey(key)].map { members[$0].value } }
+    get { storage[key] }
     set {
-      guard let newValue else {
-        remove(key)
-        return
-      }
-      if let place = places[JSONKey(key)] {
-        members[place].value = newValue
-      } else {
-        append(key, newValue)
-      }
+      if let newValue { storage.set(key, to: newValue) } else { remove(key) }
     }
   }
 
   /// Removes the member of `key`, keeping the order of the others; returns its value, nil when
   /// there was none.
   @discardableResult
-  public mutating func remove(_ key: String) -> JSON? {
-    guard let place = places.removeValue(forKey: JSONKey(key)) else { return nil }
-    let value = members.remove(at: place).value
-    for index in place..<members.count { places[JSONKey(members[index].key)] = index }
-    return value
-  }
+  public mutating func remove(_ key: String) -> JSON? { storage.remove(key) }
 
   /// Appends a member; false, and no change, when the key is there already.
-  @discardableResult
-  mutating func append(_ key: String, _ value: JSON) -> Bool {
-    let former = places.updateValue(members.count, forKey: JSONKey(key))
-    if let former {
-      places[JSONKey(key)] = former
-      return false
-    }
-    members.append((key, value))
-    return true
-  }
+  mutating func append(_ key: String, _ value: JSON) -> Bool { storage.append(key, value) }
 }
 
 extension JSONObject: Equatable {
@@ -82,32 +55,17 @@ extension JSONObject: Equatable {
 }
 
 extension JSONObject: RandomAccessCollection {
-  public var startIndex: Int { members.startIndex }
-  public var endIndex: Int { members.endIndex }
-  public subscript(position: Int) -> Member { members[position] }
+  /// The place of the first member.
+  public var startIndex: Int { 0 }
+
+  /// The place after the last member.
+  public var endIndex: Int { storage.members.count }
+
+  /// The member at `position` in the order they were written.
+  public subscript(position: Int) -> Member { storage.members[position] }
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
+  /// The members in order; a later one replaces an earlier one of the same key.
   public init(dictionaryLiteral elements: (String, JSON)...) { self.init(elements) }
-}
-
-/// A key equal to another when the UTF-8 bytes are; Swift's own string equality is canonical
-/// equivalence.
-struct JSONKey: Hashable, Sendable {
-  let text: String
-
-  init(_ text: String) { self.text = text }
-
-  static func == (left: JSONKey, right: JSONKey) -> Bool {
-    var left = left.text
-    var right = right.text
-    return left.withUTF8 { left in
-      right.withUTF8 { right in left.count == right.count && left.elementsEqual(right) }
-    }
-  }
-
-  func hash(into hasher: inout Hasher) {
-    var text = text
-    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-  }
 }

@@ -187,10 +187,10 @@ private struct JSONParser {
     return try unescaped(start..<scanner)
   }
 
-  private func text(
-    _ raw: UnsafeBufferPointer<UInt8>, at offset: Int
-  ) throws(JSONError) -> String {
-    guard let text = String(validating: raw, as: UTF8.self) else {
+  private func text(_ raw: UnsafeBufferPointer<UInt8>, at offset: Int) throws(JSONError) -> String {
+    // Decoding repairs what is invalid, so a text that comes out unchanged was valid.
+    var text = String(decoding: raw, as: UTF8.self)
+    guard text.withUTF8({ $0.count == raw.count && $0.elementsEqual(raw) }) else {
       throw failure("the string is not valid UTF-8", at: offset)
     }
     return text

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A tokenizer as tokenizer.json of Hugging Face describes it: text to token ids and back.
 ///
 /// Encoding finds the added tokens in the text, normalizes what is between them, cuts it into pieces,
@@ -65,6 +67,23 @@ public struct Tokenizer: Sendable {
     }
     beginningOfTextID = id("bos_token")
     endOfTextID = id("eos_token")
+  }
+
+  /// The tokenizer of the model in `folder`: its tokenizer.json and, if there, its tokenizer_config.json.
+  ///
+  /// - Throws: ``TokenizerError``, ``JSONError``, or what reading a file throws.
+  public init(folder: URL) throws {
+    func json(_ name: String) throws -> JSON? {
+      let url = folder.appending(path: name)
+      guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+      return try JSON(parsing: Array(try Data(contentsOf: url)))
+    }
+    guard let file = try json("tokenizer.json") else {
+      throw TokenizerError(
+        field: "the file", cause: "is missing in \(folder.path)",
+        fix: "convert the model's tokenizer to a fast one, which writes it")
+    }
+    try self.init(tokenizerJSON: file, configuration: json("tokenizer_config.json"))
   }
 
   private static func addedByID(

@@ -52,7 +52,9 @@ public struct ChoiceQuestion: Sendable, Equatable {
       guard let answer = choices.firstIndex(of: right), choices.count > 1 else { return nil }
       self.init(prompt: Self.instructionPrompt(instruction), choices: choices, answer: answer)
     } else {
-      guard let question = json["question"]?.stringValue, let elements = json["choices"]?.arrayValue else { return nil }
+      guard let question = json["question"]?.stringValue, let elements = json["choices"]?.arrayValue else {
+        return nil
+      }
       let choices = elements.compactMap(\.stringValue)
       guard choices.count == elements.count, choices.count > 1, let right = json["answer"],
         let answer = right.intValue ?? right.stringValue.flatMap(choices.firstIndex),

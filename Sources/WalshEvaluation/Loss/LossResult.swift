@@ -44,7 +44,9 @@ extension CausalModel {
   /// Scores the model on `windows`, one window at a time.
   ///
   /// - Throws: `EvaluationError` when the tokens are not the model's, or a prediction is not a number.
-  public func loss(on windows: ScoringWindows, progress: ProgressObserver? = nil) throws(EvaluationError) -> LossResult {
+  public func loss(on windows: ScoringWindows, progress: ProgressObserver? = nil) throws(EvaluationError)
+    -> LossResult
+  {
     try windows.check(vocabularySize: vocabularySize)
     var mean = ClusteredMean()
     for (index, window) in windows.windows.enumerated() {
@@ -63,5 +65,6 @@ func checkPredictions(_ losses: [Double], of model: String, window: Int) throws(
   guard let position = losses.firstIndex(where: \.isNaN) else { return }
   throw EvaluationError(
     model,
-    "its prediction \(position) in window \(window) is not a number; a weight or scale is damaged, write the model again.")
+    "its prediction \(position) in window \(window) is not a number; a weight or scale is damaged, write the model again."
+  )
 }

@@ -132,7 +132,8 @@ public struct ScoringWindows: Sendable {
     for window in windows {
       for token in window.tokens where token < 0 || token >= vocabularySize {
         throw EvaluationError(
-          "tokenizer", "it gives the token \(token) to a model of \(vocabularySize) tokens; use the model's own tokenizer.")
+          "tokenizer",
+          "it gives the token \(token) to a model of \(vocabularySize) tokens; use the model's own tokenizer.")
       }
     }
   }

@@ -56,8 +56,10 @@ public struct ClusteredMean: Sendable, Hashable {
         let stream = RandomStream(seed: 0, purpose: "bootstrap", index: UInt64(sample))
         var sum = 0.0
         var count = 0
+        var words = SIMD4<UInt32>()
         for draw in 0..<clusters {
-          let cluster = Int((UInt64(stream.word(at: draw)) * UInt64(clusters)) >> 32)
+          if draw % 4 == 0 { words = stream.words(at: UInt64(draw / 4)) }
+          let cluster = Int((UInt64(words[draw % 4]) * UInt64(clusters)) >> 32)
           sum += sums[cluster]
           count += counts[cluster]
         }

@@ -42,7 +42,8 @@ extension BlockWeights {
     guard let folded = source.absorbed(transform) else { return }
     switch source {
     case .norm(let name): try update(name) { $0.transformed(by: folded) }
-    case .gatedProduct(let producer), .valueHeads(let producer, _, _, _): try transformOutput(of: producer, by: folded)
+    case .gatedProduct(let producer), .valueHeads(let producer, _, _, _):
+      try transformOutput(of: producer, by: folded)
     }
   }
 

@@ -109,7 +109,10 @@ public struct PlanSummary: Sendable {
   public var json: JSON {
     let groups = rows.map { row in
       JSON.object(
-        JSONObject(zip(Self.columns, row.cells).map { ($0, $0 == "layers" ? .number(JSONNumber(row.layerCount)) : .string($1)) }))
+        JSONObject(
+          zip(Self.columns, row.cells).map {
+            ($0, $0 == "layers" ? .number(JSONNumber(row.layerCount)) : .string($1))
+          }))
     }
     func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
     return .object([
@@ -143,7 +146,8 @@ extension PlanSummary.Row {
     blocks = group.role == "head" ? "–" : ""
     layerCount = group.layers.count
     transform = name
-    placement = [isFolded ? "folded" : nil, rest > 0 ? "online" : nil].compactMap(\.self).joined(separator: " + ")
+    placement =
+      [isFolded ? "folded" : nil, rest > 0 ? "online" : nil].compactMap(\.self).joined(separator: " + ")
       .nonEmpty
     solver = plan.weights == nil ? "–" : plan.solver.description
     weights = plan.weights?.name ?? "full"

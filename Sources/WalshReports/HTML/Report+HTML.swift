@@ -30,7 +30,9 @@ extension Report {
         "table": tableContext(comparison.table), "explanation": Self.explanation(of: comparison),
       ]
     }
-    if !layers.isEmpty { context["layers"] = ["count": layers.count, "table": tableContext(layerTable)] as [String: Any] }
+    if !layers.isEmpty {
+      context["layers"] = ["count": layers.count, "table": tableContext(layerTable)] as [String: Any]
+    }
     if let command { context["command"] = command }
     return context
   }
@@ -48,7 +50,7 @@ extension Report {
               case .best: " best"
               case .muted: " muted"
               }
-            return ["text": cell.text, "class": style(column) + emphasis]
+            return ["text": cell.text, "detail": cell.detail, "class": style(column) + emphasis]
           }
         ]
       },
@@ -62,7 +64,9 @@ extension Report {
       let divergence = best.divergence
     else { return [] }
     var facts = [
-      Fact("perplexity of \(best.name), \(Figure.significant(base.loss.perplexity, 4)) before", Figure.significant(best.loss.perplexity, 4)),
+      Fact(
+        "perplexity of \(best.name), \(Figure.significant(base.loss.perplexity, 4)) before",
+        Figure.significant(best.loss.perplexity, 4)),
       Fact("of tokens keep the same likeliest successor", Figure.percent(divergence.top1Agreement.value, 1)),
     ]
     if let size = best.size { facts.append(Fact("bits per linear weight", Figure.fixed(size.bitsPerWeight, 2))) }

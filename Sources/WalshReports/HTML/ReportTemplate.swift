@@ -80,7 +80,7 @@ enum ReportTemplate {
     <thead><tr>{{#headings}}<th scope="col" class="{{class}}">{{text}}</th>{{/headings}}</tr></thead>
     <tbody>
     {{#rows}}
-    <tr>{{#cells}}<td class="{{class}}">{{text}}</td>{{/cells}}</tr>
+    <tr>{{#cells}}<td class="{{class}}">{{text}}<small>{{detail}}</small></td>{{/cells}}</tr>
     {{/rows}}
     </tbody>
     </table>
@@ -94,7 +94,7 @@ enum ReportTemplate {
     html{-webkit-text-size-adjust:100%}
     body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",\
     "Helvetica Neue",Arial,sans-serif}
-    main{max-width:64rem;margin:0 auto;padding:3rem 1.5rem 4rem}
+    main{max-width:70rem;margin:0 auto;padding:3rem 1.5rem 4rem}
     .mark{margin:0 0 .5rem;color:var(--accent);font-weight:600;font-size:.8rem;letter-spacing:.14em;\
     text-transform:uppercase}
     h1{margin:0;font-size:clamp(1.7rem,4vw,2.4rem);line-height:1.15;letter-spacing:-.02em;text-wrap:balance}
@@ -102,7 +102,8 @@ enum ReportTemplate {
     .summary{margin:.8rem 0 0;max-width:44rem;color:var(--muted);font-size:1.08rem}
     section,figure{margin:1.25rem 0 0;padding:1.4rem 1.5rem;background:var(--card);border:1px solid var(--line);\
     border-radius:12px}
-    figure svg{display:block}
+    figure{overflow-x:auto}
+    figure svg{display:block;min-width:36rem}
     .highlights{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1px;margin:2rem 0 0;padding:0;\
     list-style:none;background:var(--line);border:1px solid var(--line);border-radius:12px;overflow:hidden}
     .highlights li{padding:1.1rem 1.5rem 1.2rem;background:var(--card)}
@@ -112,7 +113,7 @@ enum ReportTemplate {
     .scroll{overflow-x:auto}
     table{width:100%;border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;white-space:nowrap}
     th{color:var(--muted);font-weight:500;font-size:.82rem;border-bottom:1px solid var(--muted)}
-    th,td{padding:.5rem .7rem}
+    th,td{padding:.5rem .55rem}
     th:first-child,td:first-child{padding-left:0}
     th:last-child,td:last-child{padding-right:0}
     tbody tr+tr td{border-top:1px solid var(--line)}
@@ -120,6 +121,9 @@ enum ReportTemplate {
     .leading{text-align:left}
     .trailing{text-align:right}
     td.best{color:var(--good);font-weight:650}
+    td small{display:block;color:var(--muted);font-size:.78rem;font-weight:400;line-height:1.2}
+    td small:empty{display:none}
+    td{vertical-align:top}
     td.muted{color:var(--muted)}
     .note{margin:1rem 0 0;max-width:52rem;color:var(--muted);font-size:.84rem}
     dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.9rem 2rem;margin:0}
@@ -127,7 +131,7 @@ enum ReportTemplate {
     dd{margin:0;overflow-wrap:anywhere}
     summary{cursor:pointer;color:var(--accent)}
     details .scroll{margin-top:.8rem}
-    pre{margin:0;padding:.9rem 1rem;overflow-x:auto;background:var(--page);border-radius:8px;\
+    pre{margin:0;padding:.9rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;background:var(--page);border-radius:8px;\
     font:.86rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
     @media print{body{background:none}main{max-width:none;padding:0}section,figure{break-inside:avoid}}
 

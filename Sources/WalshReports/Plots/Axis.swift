@@ -15,6 +15,8 @@ struct Axis {
   let spacing: Spacing
   /// The values at both ends, tick marks where the axis was rounded out.
   let bounds: ClosedRange<Double>
+  /// From one tick of a linear axis to the next.
+  private let step: Double
   /// The positions at both ends.
   let start: Double
   let end: Double
@@ -27,10 +29,10 @@ struct Axis {
     let usable = values.filter { $0.isFinite && (spacing == .linear || $0 > 0) }
     let low = usable.min() ?? (spacing == .linear ? 0 : 1)
     let high = usable.max() ?? 1
+    let room = low == high ? max(abs(low), 1) / 2 : 0
+    step = Self.step(high - low + 2 * room)
     switch spacing {
     case .linear:
-      let room = low == high ? max(abs(low), 1) / 2 : 0
-      let step = Self.step(high - low + 2 * room)
       bounds = ((low - room) / step).rounded(.down) * step...((high + room) / step).rounded(.up) * step
     case .logarithmic:
       let ticks = Self.decimalTicks(low / (low == high ? 2 : 1), high * (low == high ? 2 : 1))
@@ -55,7 +57,6 @@ struct Axis {
     let (low, high) = (bounds.lowerBound, bounds.upperBound)
     switch spacing {
     case .linear:
-      let step = Self.step(high - low)
       let digits = max(0, Int((-log10(step)).rounded(.up)))
       return (0...Int(((high - low) / step).rounded())).map {
         let value = ((low / step).rounded() + Double($0)) * step
@@ -71,10 +72,10 @@ struct Axis {
     }
   }
 
-  /// A step of 1, 2 or 5 times a power of ten that cuts `length` in four to ten.
+  /// The smallest step of 1, 2 or 5 times a power of ten that cuts `length` in at most six parts and two halves.
   static func step(_ length: Double) -> Double {
-    let power = pow(10, (log10(length)).rounded(.down))
-    return [0.1, 0.2, 0.5, 1].first { length / ($0 * power) <= 7 }.map { $0 * power } ?? power
+    let power = pow(10, log10(length).rounded(.down))
+    return ([0.1, 0.2, 0.5, 1].first { length / ($0 * power) <= 7 } ?? 2) * power
   }
 
   /// Ticks from below `low` to above `high`: 1, 2, 5 times powers of ten, powers of ten alone over more than three decades.

@@ -41,7 +41,7 @@ public struct BarChart: Plot {
     let top = PlotLayout.headingHeight + (baseName == nil ? 8 : 30)
     let bottom = top + rowHeight * Double(bars.count)
     let figures = bars.map { Figure.fixed($0.value, digits) }
-    let left = 16 + min(300, bars.map { SVG.width(of: $0.name) }.max() ?? 0)
+    let left = 16 + (bars.map { SVG.width(of: shortened($0.name)) }.max() ?? 0)
     let right = PlotLayout.width - 16 - (figures.map { SVG.width(of: $0) }.max() ?? 0)
     var drawing = SVG(heading: title, summary: summary(figures), height: bottom + 48)
 
@@ -51,7 +51,7 @@ public struct BarChart: Plot {
     let zero = scale.position(base)
     for (index, bar) in bars.enumerated() {
       let middle = top + rowHeight * (Double(index) + 0.5)
-      drawing.text(bar.name, x: left - 12, y: middle + 4.5, .end)
+      drawing.text(shortened(bar.name), x: left - 12, y: middle + 4.5, .end)
       guard bar.value.isFinite else { continue }
       let x = scale.position(bar.value)
       drawing.rect(
@@ -75,8 +75,12 @@ public struct BarChart: Plot {
     return drawing
   }
 
+  /// `name`, cut so that room for bars remains.
+  private func shortened(_ name: String) -> String { name.count > 36 ? name.prefix(35) + "…" : name }
+
   private func summary(_ figures: [String]) -> String {
     let list = zip(bars, figures).map { "\($0.name) \($1)" }.joined(separator: ", ")
-    return "Bar chart of \(axis): \(list)" + (baseName.map { "; base line \($0) \(Figure.fixed(base, digits))." } ?? ".")
+    return "Bar chart of \(axis): \(list)"
+      + (baseName.map { "; base line \($0) \(Figure.fixed(base, digits))." } ?? ".")
   }
 }

@@ -66,7 +66,9 @@ public struct Histogram: Plot {
         outline.append((x.position(start), y.position(100 * share)))
         outline.append((x.position(start + width), y.position(100 * share)))
       }
-      drawing.path([(outline[0].0, bottom)] + outline + [(outline[outline.count - 1].0, bottom)], "area \(PlotStyle.series(index))")
+      drawing.path(
+        [(outline[0].0, bottom)] + outline + [(outline[outline.count - 1].0, bottom)],
+        "area \(PlotStyle.series(index))")
       drawing.path(outline, "curve \(PlotStyle.series(index))")
     }
     drawing.horizontalAxis(x, y: bottom, title: axis)

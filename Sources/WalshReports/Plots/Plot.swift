@@ -8,7 +8,7 @@ public protocol Plot: Sendable {
 
 /// The widths that all drawings share, in user units.
 enum PlotLayout {
-  static let width = 720.0
+  static let width = 860.0
   /// From the top of a drawing to where its frame may begin: the heading.
   static let headingHeight = 34.0
 }

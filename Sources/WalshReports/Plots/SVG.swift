@@ -18,23 +18,30 @@ public struct SVG: Sendable {
   }
 
   /// The element for a page whose style sheet holds `PlotStyle.css`.
-  public var inline: String { element(style: "") }
+  public var inline: String { element(margin: 0, inside: body) }
 
-  /// The contents of an .svg file, which brings its own style, light and dark.
-  public var standalone: String { element(style: "<style>\(PlotStyle.css)</style>") }
+  /// The contents of an .svg file, which brings its own style, light and dark, and its own paper with a margin.
+  public var standalone: String {
+    let margin = 16.0
+    let paper =
+      #"<rect class="paper" x="\#(number(-margin))" y="\#(number(-margin))" width="100%" height="100%"/>"#
+    return element(margin: margin, inside: "<style>\(PlotStyle.css)</style>" + paper + body)
+  }
 
-  private func element(style: String) -> String {
-    """
-    <svg xmlns="http://www.w3.org/2000/svg" class="walsh-plot" viewBox="0 0 \(number(width)) \(number(height))" role="img" \
-    aria-label="\(escaped(title)). \(escaped(summary))"><title>\(escaped(title))</title><desc>\(escaped(summary))</desc>\
-    \(style)\(body)</svg>
-    """
+  private func element(margin: Double, inside: String) -> String {
+    let box = [-margin, -margin, width + 2 * margin, height + 2 * margin].map(number).joined(separator: " ")
+    return """
+      <svg xmlns="http://www.w3.org/2000/svg" class="walsh-plot" viewBox="\(box)" role="img" \
+      aria-label="\(escaped(title)). \(escaped(summary))"><title>\(escaped(title))</title>\
+      <desc>\(escaped(summary))</desc>\(inside)</svg>
+      """
   }
 
   // MARK: Shapes
 
   mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String) {
-    body += #"<line class="\#(style)" x1="\#(number(x1))" y1="\#(number(y1))" x2="\#(number(x2))" y2="\#(number(y2))"/>"#
+    body +=
+      #"<line class="\#(style)" x1="\#(number(x1))" y1="\#(number(y1))" x2="\#(number(x2))" y2="\#(number(y2))"/>"#
   }
 
   mutating func rect(x: Double, y: Double, width: Double, height: Double, _ style: String, tooltip: String? = nil) {
@@ -48,23 +55,27 @@ public struct SVG: Sendable {
     body += #"<path class="\#(style)" d="\#(steps.joined())"/>"#
   }
 
-  /// A marker around a point; each of six shapes belongs to one colour, so that colour is never the only difference.
-  mutating func marker(_ shape: Int, _ x: Double, _ y: Double, radius r: Double, _ style: String, tooltip: String? = nil) {
+  /// A marker around a point; each of seven shapes belongs to one colour, so that colour is never the only difference.
+  mutating func marker(
+    _ shape: Int, _ x: Double, _ y: Double, radius r: Double, _ style: String, tooltip: String? = nil
+  ) {
     func polygon(_ corners: [(Double, Double)]) {
       let points = corners.map { "\(number(x + r * $0.0)),\(number(y + r * $0.1))" }.joined(separator: " ")
       close("polygon", #"class="\#(style)" points="\#(points)""#, tooltip)
     }
-    switch shape % 6 {
+    switch shape % 7 {
     case 0: close("circle", #"class="\#(style)" cx="\#(number(x))" cy="\#(number(y))" r="\#(number(r))""#, tooltip)
     case 1: polygon([(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)])
     case 2: polygon([(0, -1.2), (1.1, 0.8), (-1.1, 0.8)])
     case 3: polygon([(0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)])
     case 4: polygon([(0, 1.2), (1.1, -0.8), (-1.1, -0.8)])
-    default:
+    case 5:
       polygon([
-        (-0.4, -1.2), (0.4, -1.2), (0.4, -0.4), (1.2, -0.4), (1.2, 0.4), (0.4, 0.4), (0.4, 1.2), (-0.4, 1.2), (-0.4, 0.4),
+        (-0.4, -1.2), (0.4, -1.2), (0.4, -0.4), (1.2, -0.4), (1.2, 0.4), (0.4, 0.4), (0.4, 1.2), (-0.4, 1.2),
+        (-0.4, 0.4),
         (-1.2, 0.4), (-1.2, -0.4), (-0.4, -0.4),
       ])
+    default: polygon([(-1.1, -1), (1.1, -1), (-1.1, 1), (1.1, 1)])
     }
   }
 
@@ -77,11 +88,13 @@ public struct SVG: Sendable {
   }
 
   private mutating func close(_ element: String, _ attributes: String, _ tooltip: String?) {
-    body += tooltip.map { "<\(element) \(attributes)><title>\(escaped($0))</title></\(element)>" } ?? "<\(element) \(attributes)/>"
+    body +=
+      tooltip.map { "<\(element) \(attributes)><title>\(escaped($0))</title></\(element)>" }
+      ?? "<\(element) \(attributes)/>"
   }
 
-  /// The width that `string` takes at `size`, roughly; sans serif letters are half as wide as high.
-  static func width(of string: String, size: Double = 13) -> Double { 0.56 * size * Double(string.count) }
+  /// The width that `string` takes at most, roughly; the widest common sans serif letters are 0.62 times as wide as high.
+  static func width(of string: String, size: Double = 13) -> Double { 0.62 * size * Double(string.count) }
 }
 
 /// `x` with one decimal at most; drawings need no more.

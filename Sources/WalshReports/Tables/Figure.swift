@@ -5,19 +5,20 @@ enum Figure {
   /// With `digits` decimals.
   static func fixed(_ x: Double, _ digits: Int) -> String {
     guard x.isFinite else { return symbol(x) }
-    let text = String(format: "%.\(digits)f", x)
-    return text.hasPrefix("-") ? (text.contains { ("1"..."9").contains($0) } ? "−" + text.dropFirst() : String(text.dropFirst())) : text
+    let text = String(format: "%.\(digits)f", abs(x))
+    return x < 0 && !isZero(text) ? "−" + text : text
   }
 
   /// With `digits` significant digits, as a power of ten where it would be very long: 0.0123, 1.2·10⁻⁷.
   static func significant(_ x: Double, _ digits: Int) -> String {
     guard x.isFinite else { return symbol(x) }
     guard x != 0 else { return "0" }
-    let exponent = Int(log10(abs(x)).rounded(.down))
+    // The exponent behind rounding: 0.9997 with three digits is 1.00.
+    let scientific = String(format: "%.\(digits - 1)e", x)
+    let exponent = scientific.split(separator: "e").last.flatMap { Int($0) } ?? 0
     if exponent < -4 || exponent > 5 {
-      let mantissa = x / pow(10, Double(exponent))
-      let power = "10" + superscript(exponent)
-      return digits == 1 && abs(mantissa - 1) < 1e-6 ? power : fixed(mantissa, digits - 1) + "·" + power
+      let mantissa = fixed(x / pow(10, Double(exponent)), digits - 1)
+      return (mantissa == "1" ? "" : mantissa + "·") + "10" + superscript(exponent)
     }
     return fixed(x, max(0, digits - 1 - exponent))
   }
@@ -25,8 +26,11 @@ enum Figure {
   /// With a sign always.
   static func signed(_ x: Double, _ digits: Int) -> String {
     let text = fixed(x, digits)
-    return x.isFinite && x > 0 && text.contains { ("1"..."9").contains($0) } ? "+" + text : text
+    return x > 0 && !isZero(text) ? "+" + text : text
   }
+
+  /// Whether nothing of a number is left behind rounding.
+  private static func isZero(_ text: String) -> Bool { text.allSatisfy { "0.".contains($0) } }
 
   /// In percent, with `digits` decimals.
   static func percent(_ x: Double, _ digits: Int) -> String { fixed(100 * x, digits) + " %" }

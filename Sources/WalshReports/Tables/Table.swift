@@ -30,12 +30,18 @@ public struct Table: Sendable, Hashable {
   /// One entry.
   public struct Cell: Sendable, Hashable, ExpressibleByStringInterpolation {
     public let text: String
+    /// What qualifies the text, such as "± 0.02"; set behind or below it, empty for nothing.
+    public let detail: String
     public let emphasis: Emphasis
 
-    public init(_ text: String, _ emphasis: Emphasis = .none) {
+    public init(_ text: String, detail: String = "", _ emphasis: Emphasis = .none) {
       self.text = text
+      self.detail = detail
       self.emphasis = emphasis
     }
+
+    /// Text and detail on one line.
+    var line: String { detail.isEmpty ? text : "\(text) \(detail)" }
 
     public init(stringLiteral value: String) { self.init(value) }
   }
@@ -63,7 +69,8 @@ public struct Table: Sendable, Hashable {
       line(
         row.map { cell in
           let text = Table.markdownEscaped(cell.text)
-          return cell.emphasis == .best ? "**\(text)**" : text
+          let detail = cell.detail.isEmpty ? "" : " " + Table.markdownEscaped(cell.detail)
+          return (cell.emphasis == .best ? "**\(text)**" : text) + detail
         })
     }
     return ([line(columns.map { Table.markdownEscaped($0.title) }), line(rule)] + body).joined(separator: "\n")

@@ -16,7 +16,7 @@ public struct TextTable: Sendable {
   public func text(_ style: Style = .plain) -> String {
     let columns = table.columns.indices.map { index in
       max(
-        displayWidth(table.columns[index].title), table.rows.map { displayWidth($0[index].text) }.max() ?? 0)
+        displayWidth(table.columns[index].title), table.rows.map { displayWidth($0[index].line) }.max() ?? 0)
     }
     func line(_ cells: [String], _ paint: (Int, String) -> String) -> String {
       var line = ""
@@ -35,7 +35,7 @@ public struct TextTable: Sendable {
     var text = line(table.columns.map(\.title)) { painted($1, "1") }
     text += painted(columns.map { String(repeating: "─", count: $0) }.joined(separator: "  "), "2") + "\n"
     for row in table.rows {
-      text += line(row.map(\.text)) { index, cell in
+      text += line(row.map(\.line)) { index, cell in
         switch row[index].emphasis {
         case .none: cell
         case .best: painted(cell, "1;32")

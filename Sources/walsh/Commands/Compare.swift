@@ -44,7 +44,8 @@ struct Compare: ParsableCommand {
       try FileManager.default.createDirectory(at: destination, withIntermediateDirectories: true)
       try Report(
         title: "\(folder.name) and its quantized versions",
-        summary: "All models scored the same \(windows.tokenCount) tokens (\(windows.scoring)).", comparison: comparison,
+        summary: "All models scored the same \(windows.tokenCount) tokens (\(windows.scoring)).",
+        comparison: comparison,
         command: CommandLine.arguments.joined(separator: " ")
       ).write(to: destination)
     }

@@ -27,7 +27,8 @@ struct Generate: ParsableCommand {
       throw ValidationError("--prompt: this model has no begin token; give it a text to continue.")
     }
     let generator = TokenGenerator(
-      model: try folder.model(), prompt: tokens, sampler: sampling.sampler, endTokens: try folder.endTokens(tokenizer),
+      model: try folder.model(), prompt: tokens, sampler: sampling.sampler,
+      endTokens: try folder.endTokens(tokenizer),
       limit: sampling.tokens)
     let start = Date()
     var decoder = tokenizer.streamingDecoder(skippingSpecialTokens: true)

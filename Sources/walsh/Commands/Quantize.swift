@@ -16,6 +16,7 @@ struct Quantize: ParsableCommand {
       Examples:
         walsh quantize model --to MXFP4A16 --output small
         walsh quantize model --to NVFP4 --method rotation --calibration text.txt --output small
+        walsh quantize model --recipe recipe.yaml --dry-run
         walsh quantize model --to int4 --group 128 --solver gptq --calibration text.txt --except lm_head --output small
       """)
 
@@ -27,8 +28,19 @@ struct Quantize: ParsableCommand {
     completion: .file())
   var calibration: String?
 
+  @Option(
+    help: ArgumentHelp("A recipe file; options on the command line override it.", valueName: "file.yaml"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var recipe: String?
+
   @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"), completion: .directory)
   var output: String?
+
+  @Option(help: ArgumentHelp("The most memory to use, such as 2GB.", valueName: "size"))
+  var memory: String?
+
+  @Flag(help: "Print the plan and stop.")
+  var dryRun = false
 
   @Flag(help: "Continue an interrupted run.")
   var resume = false
@@ -37,25 +49,41 @@ struct Quantize: ParsableCommand {
   var force = false
 
   @Option(
-    help: ArgumentHelp("Compare with the base on these documents afterwards, and write a report.", valueName: "file.json"),
+    help: ArgumentHelp(
+      "Compare with the base on these documents afterwards, and write a report.", valueName: "file.json"),
     completion: .file(extensions: ["json"]))
   var evaluate: String?
 
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    if output == nil { throw ValidationError("Say where to write: --output FOLDER.") }
-    if resume && force { throw ValidationError("--resume continues a run and --force starts anew; give one of them.") }
+    if request.to == nil && recipe == nil {
+      throw ValidationError("Say what to quantize to: --to PRESET or --recipe FILE.")
+    }
+    if let memory, ByteCount(memory) == nil {
+      throw ValidationError("--memory \(memory): give a size such as 2GB or 800MB.")
+    }
+    if output == nil && !dryRun { throw ValidationError("Say where to write: --output FOLDER.") }
+    if resume && force {
+      throw ValidationError("--resume continues a run and --force starts anew; give one of them.")
+    }
   }
 
   func run() throws {
     let bar = options.start()
     let folder = try model.open()
-    let request = try request.request()
-    let text = try calibrationText(for: request, in: folder)
+    let request = try request.request(recipe: recipe.map { URL(filePath: $0) })
+    let summary = try PlanSummary(
+      request.plan(for: folder.architecture.outline), of: folder.architecture, source: folder.checkpoint,
+      samples: request.samples, context: request.context)
+    let activationLimit =
+      try memory.flatMap(ByteCount.init).map { try summary.memory.activationLimit(within: $0.value) }
+      ?? MemoryEstimate.defaultActivationLimit
+    guard let output, !dryRun else { return show(summary) }
     let quantization = try QuantizationRun(
-      source: folder.checkpoint, request: request, calibration: text)
-    guard let output else { return }
+      source: folder.checkpoint, request: request,
+      calibration: try summary.calibrationReason.map { try calibrationText(for: request, in: folder, because: $0) },
+      activationLimit: activationLimit)
 
     let interruption = Interruption("Interrupted; the same command with --resume continues.")
     defer { interruption.cancel() }
@@ -68,10 +96,10 @@ struct Quantize: ParsableCommand {
     show(layers, of: folder, destination: destination, seconds: Date().timeIntervalSince(start), comparison)
   }
 
-  /// The calibration text that the request needs; nil when it needs none.
-  private func calibrationText(for request: QuantizationRequest, in folder: ModelFolder) throws -> CalibrationText? {
-    let plan = try request.plan(for: folder.architecture.outline)
-    guard let reason = plan.calibrationReason else { return nil }
+  /// The calibration text that the request needs for `reason`.
+  private func calibrationText(
+    for request: QuantizationRequest, in folder: ModelFolder, because reason: String
+  ) throws -> CalibrationText {
     guard let calibration else {
       throw ValidationError("\(reason): give it a text with --calibration FILE.")
     }
@@ -97,6 +125,20 @@ struct Quantize: ParsableCommand {
 
   // MARK: Output
 
+  private func show(_ summary: PlanSummary) {
+    if options.json { return printJSON(summary.json) }
+    let table = Table(
+      columns: PlanSummary.columns.map { Table.Column($0, $0 == "layers" ? .trailing : .leading) },
+      rows: summary.table.map { $0.map { Table.Cell($0) } })
+    print(TextTable(table).text(.standard))
+    print("formats      \(summary.preset)")
+    if let residual = summary.residual { print("residual     \(residual), folded") }
+    if let keys = summary.keys { print("keys         \(keys), at run time") }
+    print("tensors      \(byteText(summary.bytesBefore)) before, \(byteText(summary.bytesAfter)) after")
+    print("memory       about \(byteText(summary.memory.peak)) at the peak")
+    print("calibration  \(summary.calibrationReason ?? "not needed")")
+  }
+
   private func show(
     _ layers: [LayerReport], of base: ModelFolder, destination: URL, seconds: Double, _ comparison: Comparison?
   ) {
@@ -106,7 +148,8 @@ struct Quantize: ParsableCommand {
       command: CommandLine.arguments.joined(separator: " "))
     if options.json { return printJSON(report.json) }
     let mean = layers.reduce(0) { $0 + $1.weightError } / Double(max(1, layers.count))
-    print("\(layers.count) layers quantized in \(duration(seconds)), mean relative squared weight error \(mean.fixed(5))")
+    print(
+      "\(layers.count) layers quantized in \(duration(seconds)), mean relative squared weight error \(mean.fixed(5))")
     if let worst = layers.max(by: { $0.weightError < $1.weightError }) {
       print("worst layer: \(worst.path), \(worst.weightError.fixed(5))")
     }

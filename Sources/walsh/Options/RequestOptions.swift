@@ -17,7 +17,8 @@ struct RequestOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The method: \(QuantizationRequest.Method.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+      "The method: \(QuantizationRequest.Method.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"
+    ))
   var method: String?
 
   @Option(
@@ -40,7 +41,8 @@ struct RequestOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The seed of random rotations and of the choice of samples.", valueName: "n"))
   var seed: UInt64?
 
-  @Option(help: ArgumentHelp("Leave a layer in full precision: its path, last name, or re:PATTERN.", valueName: "layer"))
+  @Option(
+    help: ArgumentHelp("Leave a layer in full precision: its path, last name, or re:PATTERN.", valueName: "layer"))
   var except: [String] = []
 
   @Option(help: ArgumentHelp("The number of calibration samples.", valueName: "count"))
@@ -49,10 +51,16 @@ struct RequestOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The most tokens of a calibration sample.", valueName: "tokens"))
   var context: Int?
 
-  /// The request that the options make.
-  func request() throws -> QuantizationRequest {
-    guard let to else { throw ValidationError("Say what to quantize to, such as --to MXFP4.") }
-    var request = QuantizationRequest(method: .rtn, preset: try preset(to))
+  /// The request that the options make, on top of the recipe file `recipe`.
+  func request(recipe: URL?) throws -> QuantizationRequest {
+    var request: QuantizationRequest
+    if let recipe {
+      request = try QuantizationRequest(recipe: recipe)
+      if let to { request.preset = try preset(to) }
+    } else {
+      guard let to else { throw ValidationError("Say what to quantize to, such as --to MXFP4.") }
+      request = QuantizationRequest(method: .rtn, preset: try preset(to))
+    }
     if let method { request.method = try choice(method, "--method") }
     if let rotation { request.rotation = try choice(rotation, "--rotation") }
     if let solver { request.solver = try choice(solver, "--solver") as QuantizationRequest.Solver }
@@ -76,7 +84,9 @@ struct RequestOptions: ParsableArguments {
 
   private func preset(_ name: String) throws -> Preset {
     if let preset = Preset(named: name) {
-      guard group == nil else { throw ValidationError("--group goes with --to intN; \(preset.name) has its own groups.") }
+      guard group == nil else {
+        throw ValidationError("--group goes with --to intN; \(preset.name) has its own groups.")
+      }
       return preset
     }
     guard name.lowercased().hasPrefix("int"), let bits = Int(name.dropFirst(3)), (2...8).contains(bits) else {

@@ -26,7 +26,9 @@ struct SamplingOptions: ParsableArguments {
     if !(temperature >= 0) { throw ValidationError("--temperature \(temperature): it must not be negative.") }
     if let topK, topK < 1 { throw ValidationError("--top-k \(topK): at least one token must remain.") }
     for (name, value) in [("--top-p", topP), ("--min-p", minP)] {
-      if let value, !(value > 0 && value <= 1) { throw ValidationError("\(name) \(value): it lies above 0 and up to 1.") }
+      if let value, !(value > 0 && value <= 1) {
+        throw ValidationError("\(name) \(value): it lies above 0 and up to 1.")
+      }
     }
   }
 

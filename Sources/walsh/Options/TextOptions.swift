@@ -14,7 +14,8 @@ struct TextOptions: ParsableArguments {
 
   @Option(
     name: .customLong("protocol"),
-    help: ArgumentHelp("How a text is cut: gptq or llama.cpp. Documents have a protocol of their own.", valueName: "name"))
+    help: ArgumentHelp(
+      "How a text is cut: gptq or llama.cpp. Documents have a protocol of their own.", valueName: "name"))
   var protocolName: String?
 
   @Option(help: ArgumentHelp("The most tokens a model sees at once.", valueName: "tokens"))
@@ -24,7 +25,9 @@ struct TextOptions: ParsableArguments {
   var limit: Int?
 
   func validate() throws {
-    if documents != nil && text != nil { throw ValidationError("Give --documents FILE.json or --text FILE, not both.") }
+    if documents != nil && text != nil {
+      throw ValidationError("Give --documents FILE.json or --text FILE, not both.")
+    }
     if let context, context < 4 { throw ValidationError("--context \(context): a window needs at least 4 tokens.") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least one document is needed.") }
     _ = try scoring()

@@ -118,6 +118,35 @@ import WalshCheckpoints
     #expect(ContinuousClock.now - start < .seconds(60))
   }
 
+  @Test("Templates with random characters changed render or are refused, and never crash") func mutations() throws {
+    let golden = try Self.golden("families")
+    let messages = try #require(golden["conversations"]?["calls"]?["messages"]?.arrayValue)
+    var state: UInt64 = 11
+    func random(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % bound
+    }
+    let replacements = Array("{}%#()[]|.,:=+-~'\" \nax0".unicodeScalars)
+    var outcomes = (rendered: 0, refused: 0)
+    for (_, source) in try #require(golden["templates"]?.objectValue) {
+      let scalars = Array(try #require(source.stringValue).unicodeScalars)
+      for _ in 0..<60 {
+        var damaged = scalars
+        damaged[random(damaged.count)] = replacements[random(replacements.count)]
+        var text = String.UnicodeScalarView()
+        text.append(contentsOf: damaged)
+        do throws(ChatTemplateError) {
+          _ = try ChatTemplate(source: String(text)).render(messages: messages, addGenerationPrompt: true)
+          outcomes.rendered += 1
+        } catch {
+          #expect(error.line > 0 && !error.cause.isEmpty)
+          outcomes.refused += 1
+        }
+      }
+    }
+    #expect(outcomes.rendered > 0 && outcomes.refused > 0)
+  }
+
   @Test("A template is found in tokenizer_config.json and chat_template.jinja") func loading() throws {
     let single: JSON = ["chat_template": "one"]
     let several: JSON = [

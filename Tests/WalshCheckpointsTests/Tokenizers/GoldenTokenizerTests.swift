@@ -15,11 +15,14 @@ import WalshCheckpoints
 
   static let names = golden["tokenizers"]?.objectValue?.keys ?? []
 
-  static func tokenizer(_ entry: JSON) throws -> Tokenizer {
+  static func tokenizer(_ entry: JSON) throws -> Tokenizer { try Tokenizer(tokenizerJSON: file(entry)) }
+
+  /// The tokenizer.json of an entry; the golden file keeps models apart.
+  static func file(_ entry: JSON) throws -> JSON {
     let models = try #require(golden["models"]?.arrayValue)
     var file = try #require(entry["tokenizer"]?.objectValue)
     file["model"] = models[try #require(file["model"]?.intValue)]
-    return try Tokenizer(tokenizerJSON: .object(file))
+    return .object(file)
   }
 
   @Test("There are tokenizers to compare with") func present() { #expect(Self.names.count >= 35) }

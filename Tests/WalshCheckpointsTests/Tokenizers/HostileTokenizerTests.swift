@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 import WalshCheckpoints
 
@@ -148,6 +150,44 @@ private func split(_ pattern: JSON, _ behaviour: JSON = "Isolated") -> JSON {
     let damage = Damage("normalizer", ["type": "Precompiled", "precompiled_charsmap": "BAAAAAD8//8="])
     let tokenizer = try Tokenizer(tokenizerJSON: damage.applied(to: good))
     #expect(tokenizer.encode("ab") == [3])
+  }
+
+  @Test("Files with random bytes changed load or are refused, and never crash") func mutations() throws {
+    var state: UInt64 = 7
+    func random(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % bound
+    }
+    var outcomes = (loaded: 0, refused: 0)
+    for name in GoldenTokenizerTests.names {
+      let entry = try #require(GoldenTokenizerTests.golden["tokenizers"]?[name])
+      let bytes = try GoldenTokenizerTests.file(entry).serialized()
+      for _ in 0..<25 {
+        var damaged = bytes
+        for _ in 0..<random(3) + 1 { damaged[random(damaged.count)] = UInt8(0x20 + random(0x5F)) }
+        guard let json = try? JSON(parsing: damaged), let tokenizer = try? Tokenizer(tokenizerJSON: json) else {
+          outcomes.refused += 1
+          continue
+        }
+        outcomes.loaded += 1
+        let ids = tokenizer.encode("The  the café 12,\n<s>你好")
+        #expect(ids.allSatisfy { tokenizer.token(of: $0) != nil })
+        _ = tokenizer.decode(ids)
+      }
+    }
+    #expect(outcomes.loaded > 20 && outcomes.refused > 20)
+  }
+
+  @Test("A folder gives its tokenizer, or says what is missing") func folder() throws {
+    let folder = try TestFiles.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let missing = #expect(throws: TokenizerError.self) { try Tokenizer(folder: folder) }
+    #expect(missing?.description.contains(folder.path) == true)
+    try Data(good.serialized()).write(to: folder.appending(path: "tokenizer.json"))
+    #expect(try Tokenizer(folder: folder).endOfTextID == nil)
+    let configuration: JSON = ["eos_token": "<s>"]
+    try Data(configuration.serialized()).write(to: folder.appending(path: "tokenizer_config.json"))
+    #expect(try Tokenizer(folder: folder).endOfTextID == 6)
   }
 
   @Test("Truncation and padding are ignored with a note") func notes() throws {

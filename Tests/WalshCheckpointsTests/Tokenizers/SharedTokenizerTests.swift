@@ -53,7 +53,8 @@ struct SharedTokenizerTests {
     var loaded: Tokenizer?
     let loading = try clock.measure { loaded = try load(path) }
     let tokenizer = try #require(loaded)
-    let text = String(repeating: texts.joined(separator: "\n"), count: 1_000_000 / 1_500)
+    var text = String(repeating: texts.joined(separator: "\n"), count: 1_000_000 / 1_500)
+    if let url = TestFiles.shared("wikitext-2/valid.txt") { text = try String(contentsOf: url, encoding: .utf8) }
     var ids: [Int] = []
     let encoding = clock.measure { ids = tokenizer.encode(text) }
     print("\(path): loaded in \(loading), \(text.utf8.count) bytes to \(ids.count) ids in \(encoding)")

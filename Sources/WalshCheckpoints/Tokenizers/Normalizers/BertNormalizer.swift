@@ -23,7 +23,9 @@ struct BertNormalizer: Normalizer {
     var result = String(scalars)
     if stripsAccents {
       result = UnicodeNormalizer(form: .nfd).normalized(result)
-      result = ScalarNormalizer { $0.properties.generalCategory == .nonspacingMark ? nil : $0 }.normalized(result)
+      result = ScalarNormalizer {
+        !$0.isASCII && $0.properties.generalCategory == .nonspacingMark ? nil : $0
+      }.normalized(result)
     }
     return lowercases ? LowercaseNormalizer().normalized(result) : result
   }
@@ -32,6 +34,7 @@ struct BertNormalizer: Normalizer {
     switch scalar.value {
     case 0x09, 0x0A, 0x0D: return " "
     case 0, 0xFFFD: return nil
+    case 0x20...0x7E: return scalar
     default: break
     }
     switch scalar.properties.generalCategory {

@@ -69,7 +69,14 @@ struct UnicodeNormalizer: Normalizer {
 struct LowercaseNormalizer: Normalizer {
   func normalized(_ text: String) -> String {
     var result = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars { result.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars) }
+    for scalar in text.unicodeScalars {
+      if scalar.isASCII {
+        let isUppercase = ("A"..."Z").contains(scalar)
+        result.append(isUppercase ? Unicode.Scalar(UInt8(scalar.value) | 0x20) : scalar)
+      } else {
+        result.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+      }
+    }
     return String(result)
   }
 }

@@ -4,7 +4,7 @@ import WalshTransforms
 
 /// Which orthogonal matrix a rotation uses.
 public enum RotationKind: String, Sendable, CaseIterable {
-  /// The Hadamard matrix of the whole width, H/√n.
+  /// The Hadamard matrix, H/√n.
   case hadamard
   /// Random signs, then Hadamard.
   case randomized
@@ -15,46 +15,57 @@ public enum RotationKind: String, Sendable, CaseIterable {
   /// A dense matrix drawn uniformly from all rotations.
   case haar
 
-  /// The rotation of `width` channels.
+  /// Where a rotation acts, which bounds the size of its blocks.
+  public enum Place: Sendable {
+    /// In weights, where a dense matrix costs nothing at run time: one block over the whole width.
+    case folded
+    /// On activations: its matrix is stored for every layer, n² numbers, so blocks have at most 512 channels.
+    case online
+  }
+
+  /// The largest block of an online rotation: a megabyte in every layer that it acts on.
+  public static let largestOnlineBlock = 512
+
+  /// The rotation of `width` channels, one block repeated along the diagonal.
   ///
-  /// Where no Hadamard matrix of that order is known, the largest known order that divides the width is repeated along
-  /// the diagonal.
   /// - Parameters:
   ///   - width: the number of channels.
+  ///   - place: where it acts.
   ///   - stream: where random signs and entries come from.
   /// - Throws: never in practice: the orders it asks for are known ones.
-  public func rotation(of width: Int, stream: RandomStream) throws(HadamardError) -> any LinearTransform {
-    switch self {
-    case .hadamard: return try Self.blocks(of: HadamardMatrix.largestOrder(dividing: width), in: width)
-    case .block32: return try Self.blocks(of: largestPowerOfTwo(dividing: width, upTo: 32), in: width)
-    case .randomized, .twoBlock:
-      let order = HadamardMatrix.largestOrder(dividing: width)
-      let one: any LinearTransform =
-        self == .randomized
-        ? try Rotation.randomizedHadamard(order, stream) : try Rotation.twoBlock(order, stream)
-      return order == width ? one : BlockDiagonalTransform(block: one, count: width / order)
-    case .haar: return Rotation.haar(width, stream)
-    }
+  public func rotation(
+    of width: Int, place: Place, stream: RandomStream
+  ) throws(HadamardError) -> any LinearTransform {
+    let size = blockSize(dividing: width, place)
+    let block: any LinearTransform =
+      switch self {
+      case .hadamard, .block32: try HadamardTransform(order: size)
+      case .randomized: try Rotation.randomizedHadamard(size, stream)
+      case .twoBlock: try Rotation.twoBlock(size, stream)
+      case .haar: Rotation.haar(size, stream)
+      }
+    return size == width ? block : BlockDiagonalTransform(block: block, count: width / size)
   }
-}
 
-extension RotationKind {
-  /// The rotation of a group's activation: one rotation shared by all heads behind attention, of the whole width elsewhere.
+  /// The rotation of a group's activation: behind attention one rotation shared by all heads, which folds into the values;
+  /// elsewhere one that acts at run time.
   func rotation(of group: LinearGroup, stream: RandomStream) throws(HadamardError) -> any LinearTransform {
     guard case .valueHeads(_, let heads, _, let headSize) = group.source else {
-      return try rotation(of: group.width, stream: stream)
+      return try rotation(of: group.width, place: .online, stream: stream)
     }
-    return BlockDiagonalTransform(block: try rotation(of: headSize, stream: stream), count: heads)
+    return BlockDiagonalTransform(
+      block: try rotation(of: headSize, place: .folded, stream: stream), count: heads)
   }
 
-  private static func blocks(of order: Int, in width: Int) throws(HadamardError) -> any LinearTransform {
-    order == width ? try HadamardTransform(order: width) : try Rotation.blockHadamard(width, block: order)
+  /// The size of the repeated block: a divisor of `width`, and for all but `haar` a known Hadamard order.
+  ///
+  /// Online, a power of two from 32 up is preferred to a larger order of another kind: it has a fast kernel everywhere.
+  func blockSize(dividing width: Int, _ place: Place) -> Int {
+    let limit = self == .block32 ? 32 : place == .online ? Self.largestOnlineBlock : width
+    let divisors = (1...min(limit, width)).reversed().filter { width % $0 == 0 }
+    let largest = divisors.first { self == .haar || HadamardMatrix.exists($0) } ?? 1
+    guard place == .online || self == .block32, self != .haar else { return largest }
+    let powerOfTwo = divisors.first { $0 & ($0 - 1) == 0 } ?? 1
+    return powerOfTwo >= 32 || self == .block32 ? powerOfTwo : largest
   }
-}
-
-/// The largest power of two that divides `n` and is at most `limit`.
-private func largestPowerOfTwo(dividing n: Int, upTo limit: Int) -> Int {
-  var order = 1
-  while order * 2 <= limit && n % (order * 2) == 0 { order *= 2 }
-  return order
 }

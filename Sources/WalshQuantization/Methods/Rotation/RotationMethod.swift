@@ -37,7 +37,7 @@ public struct RotationMethod: QuantizationMethod {
 
   public func plan(for outline: ModelOutline, preset: Preset, exceptions: LayerSelection) throws -> Plan {
     var plan = Plan.uniform(method: Self.name, outline, preset: preset, solver: solver, exceptions)
-    plan.residual = try kind.rotation(of: outline.hiddenSize, stream: stream("R1"))
+    plan.residual = try kind.rotation(of: outline.hiddenSize, place: .folded, stream: stream("R1"))
     for (layer, block) in outline.blocks.enumerated() {
       for group in block.groups {
         switch group.source {
@@ -51,7 +51,7 @@ public struct RotationMethod: QuantizationMethod {
       }
     }
     if usesOnlineRotations, preset.cache != nil, let site = outline.blocks.first?.attention {
-      plan.keys = try kind.rotation(of: site.headSize, stream: stream("R3"))
+      plan.keys = try kind.rotation(of: site.headSize, place: .online, stream: stream("R3"))
     }
     return plan
   }
