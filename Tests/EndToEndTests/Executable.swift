@@ -52,6 +52,7 @@ struct Executable {
     process.waitUntilExit()
     return Result(
       status: process.terminationStatus, wasKilled: process.terminationReason == .uncaughtSignal,
-      output: try String(contentsOf: output, encoding: .utf8), errors: try String(contentsOf: errors, encoding: .utf8))
+      output: try String(contentsOf: output, encoding: .utf8), errors: try String(contentsOf: errors, encoding: .utf8)
+    )
   }
 }
