@@ -23,7 +23,7 @@ let package = Package(
       name: "Walsh",
       targets: [
         "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
-        "WalshQuantization", "WalshEvaluation", "WalshReports",
+        "WalshQuantization", "WalshTraining", "WalshEvaluation", "WalshReports",
       ]),
   ],
   dependencies: [
@@ -49,19 +49,25 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ]),
     module(
+      "WalshTraining",
+      [
+        "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
+        .product(name: "Yams", package: "Yams"),
+      ]),
+    module(
       "WalshEvaluation",
       ["WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels", "CKernels"]),
     module(
       "WalshReports",
       [
-        "WalshModels", "WalshQuantization", "WalshEvaluation", "WalshCheckpoints",
+        "WalshModels", "WalshQuantization", "WalshTraining", "WalshEvaluation", "WalshCheckpoints",
         .product(name: "Mustache", package: "swift-mustache"),
       ]),
     .executableTarget(
       name: "walsh",
       dependencies: [
         "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
-        "WalshQuantization", "WalshEvaluation", "WalshReports",
+        "WalshQuantization", "WalshTraining", "WalshEvaluation", "WalshReports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(name: "TestSupport", dependencies: ["WalshTensor"], path: "Tests/TestSupport"),
@@ -73,6 +79,7 @@ let package = Package(
     .testTarget(name: "WalshModelsTests", dependencies: ["WalshModels", "TestSupport"]),
     .testTarget(
       name: "WalshQuantizationTests", dependencies: ["WalshQuantization", "TestSupport"]),
+    .testTarget(name: "WalshTrainingTests", dependencies: ["WalshTraining", "TestSupport"]),
     .testTarget(
       name: "WalshEvaluationTests", dependencies: ["WalshEvaluation", "TestSupport"]),
     .testTarget(name: "WalshReportsTests", dependencies: ["WalshReports", "TestSupport"]),
