@@ -42,6 +42,14 @@ struct RecipeTests {
     #expect(try QuantizationRequest(recipe: request.recipe, named: "again") == request)
   }
 
+  @Test("NVFP4 in a group is the NVFP4 of the preset")
+  func nvfp4() throws {
+    let text = "to: NVFP4\ngroups: {mlp.output: {weights: NVFP4, activations: nvfp4}}"
+    let plan = try QuantizationRequest(recipe: text, named: "r").plan(for: TinyModel("llama").outline)
+    #expect(plan.groups["layers.0.mlp.output"]?.weights == plan.groups["layers.0.mlp.input"]?.weights)
+    #expect(plan.groups["layers.0.mlp.output"]?.activations == plan.groups["layers.0.mlp.input"]?.activations)
+  }
+
   @Test("A recipe of one line takes the defaults")
   func defaults() throws {
     let request = try QuantizationRequest(recipe: "to: int4/64", named: "r")
