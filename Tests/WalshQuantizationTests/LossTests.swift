@@ -36,7 +36,8 @@ struct LossTests {
 
   init() throws {
     let file = try #require(TestFiles.shared("tinystories/stories-1000.json"))
-    stories = try #require(JSON(parsing: [UInt8](Data(contentsOf: file))).arrayValue).prefix(30).compactMap(\.stringValue)
+    stories = try #require(JSON(parsing: [UInt8](Data(contentsOf: file))).arrayValue).prefix(30).compactMap(
+      \.stringValue)
   }
 
   /// Nats per token of stories 0…29, each the begin token and text, cut at 256 tokens.

@@ -32,17 +32,23 @@ struct PlanSummaryTests {
 
   @Test("Smoothing is folded; plain rounding transforms nothing")
   func placement() throws {
-    let smooth = try TinyModel("llama").run(QuantizationRequest(method: .smoothquant, preset: preset("W8A8"))).summary()
-    #expect(smooth.rows.dropLast().allSatisfy { $0.placement == "folded" && $0.transform == "smoothing 0.5" })
-    let plain = try TinyModel("llama").run(QuantizationRequest(method: .rtn, preset: preset("int4")), calibration: nil)
+    let smooth = try TinyModel("llama").run(QuantizationRequest(method: .smoothquant, preset: preset("W8A8")))
       .summary()
+    #expect(smooth.rows.dropLast().allSatisfy { $0.placement == "folded" && $0.transform == "smoothing 0.5" })
+    let plain = try TinyModel("llama").run(
+      QuantizationRequest(method: .rtn, preset: preset("int4")), calibration: nil
+    )
+    .summary()
     #expect(plain.rows.allSatisfy { $0.placement == "–" && $0.transform == "–" })
     #expect(plain.calibrationReason == nil && plain.memory.residualStream == 0)
   }
 
   @Test(
     "The bytes after are those of the folder, to the byte", arguments: TinyModel.kinds,
-    [("rotation", "MXFP4"), ("rotation", "W4A4KV4"), ("smoothquant", "NVFP4"), ("rtn", "W8A8"), ("rtn", "int3"), ("rotation", "full")])
+    [
+      ("rotation", "MXFP4"), ("rotation", "W4A4KV4"), ("smoothquant", "NVFP4"), ("rtn", "W8A8"), ("rtn", "int3"),
+      ("rotation", "full"),
+    ])
   func bytes(_ kind: String, _ plan: (String, String)) throws {
     let request = QuantizationRequest(
       method: try #require(.init(rawValue: plan.0)), preset: preset(plan.1), rotation: .randomized)

@@ -35,10 +35,19 @@ struct RecipeTests {
           context: 64,
           overrides: [
             "mlp.output": GroupOverride(
-              weights: .format(.intPerRow(8)), activations: .full, transform: GroupOverride.Transform.none, solver: .rtn),
+              weights: .format(.intPerRow(8)), activations: .full, transform: GroupOverride.Transform.none,
+              solver: .rtn),
             "layers.0.attention.input": GroupOverride(transform: .rotation(.haar)),
           ]))
     #expect(try QuantizationRequest(recipe: request.recipe, named: "again") == request)
+  }
+
+  @Test("NVFP4 in a group is the NVFP4 of the preset")
+  func nvfp4() throws {
+    let text = "to: NVFP4\ngroups: {mlp.output: {weights: NVFP4, activations: nvfp4}}"
+    let plan = try QuantizationRequest(recipe: text, named: "r").plan(for: TinyModel("llama").outline)
+    #expect(plan.groups["layers.0.mlp.output"]?.weights == plan.groups["layers.0.mlp.input"]?.weights)
+    #expect(plan.groups["layers.0.mlp.output"]?.activations == plan.groups["layers.0.mlp.input"]?.activations)
   }
 
   @Test("A recipe of one line takes the defaults")
@@ -74,15 +83,18 @@ struct RecipeTests {
     Hostile(text: "to: MXFP4\nsmoothing: 1.5", sentence: "r.yaml, smoothing: 1.5 is no number"),
     Hostile(text: "to: MXFP4\nsamples: 0", sentence: "r.yaml, samples: 0 is no whole number from 1"),
     Hostile(text: "to: MXFP4\nsamples: 1e3", sentence: "r.yaml, samples: 1e3 is no whole number"),
-    Hostile(text: "to: MXFP4\ncontext: 99999999999999999999", sentence: "r.yaml, context: 99999999999999999999 is no"),
+    Hostile(
+      text: "to: MXFP4\ncontext: 99999999999999999999", sentence: "r.yaml, context: 99999999999999999999 is no"),
     Hostile(text: "to: MXFP4\nseed: -1", sentence: "r.yaml, seed: -1 is no whole number from 0"),
-    Hostile(text: "to: MXFP4\nonline-rotations: yes", sentence: "r.yaml, online-rotations: yes is neither true nor false"),
+    Hostile(
+      text: "to: MXFP4\nonline-rotations: yes", sentence: "r.yaml, online-rotations: yes is neither true nor false"),
     Hostile(text: "to: MXFP4\nexcept: lm_head", sentence: "r.yaml, except: there must be a list here"),
     Hostile(text: "to: MXFP4\nexcept: [[a]]", sentence: "r.yaml, except[0]: there must be a word here."),
     Hostile(text: "to: MXFP4\ngroups: [a]", sentence: "r.yaml, groups: there must be keys with values here"),
     Hostile(
       text: "to: MXFP4\ngroups: {mlp.output: {weight: MXFP4}}",
-      sentence: "r.yaml, groups.mlp.output.weight: there is no such key; use weights, activations, transform, solver."),
+      sentence: "r.yaml, groups.mlp.output.weight: there is no such key; use weights, activations, transform, solver."
+    ),
     Hostile(
       text: "to: MXFP4\ngroups: {mlp.output: {weights: INT9}}",
       sentence: "r.yaml, groups.mlp.output.weights: there is no INT9; use full, MXFP4"),
@@ -97,13 +109,16 @@ struct RecipeTests {
     Hostile(text: "to: \(String(repeating: "[", count: 5000))", sentence: "r.yaml: line 1 is nested deeper"),
     Hostile(text: String(repeating: "- ", count: 5000), sentence: "r.yaml: line 1 is nested deeper"),
     Hostile(text: String(repeating: "{a: ", count: 20), sentence: "r.yaml: line 1 is nested deeper"),
-    Hostile(text: "to: MXFP4 #" + String(repeating: "x", count: 1 << 16), sentence: "r.yaml: a recipe has at most 64 kB."),
+    Hostile(
+      text: "to: MXFP4 #" + String(repeating: "x", count: 1 << 16), sentence: "r.yaml: a recipe has at most 64 kB."),
     Hostile(text: "to: MX\u{0}FP4", sentence: "r.yaml"),
   ]
 
   @Test("What is wrong is named with file and key", arguments: hostile)
   func refused(_ recipe: Hostile) {
-    let error = #expect(throws: QuantizationError.self) { try QuantizationRequest(recipe: recipe.text, named: "r.yaml") }
+    let error = #expect(throws: QuantizationError.self) {
+      try QuantizationRequest(recipe: recipe.text, named: "r.yaml")
+    }
     let sentence = error?.description ?? ""
     #expect(sentence.contains(recipe.sentence), "\(sentence)")
     #expect(!sentence.contains("\n"))

@@ -168,7 +168,8 @@ struct RunTests {
   @Test("Refuse, resume and replace")
   func existing() throws {
     try interrupted { output, working in
-      #expect(resumeError(output, existing: .refuse).contains("pass --resume to continue it or --force to start anew"))
+      #expect(
+        resumeError(output, existing: .refuse).contains("pass --resume to continue it or --force to start anew"))
       #expect(resumeError(output, existing: .resume) == "no error")
       let finished = try contents(of: output)
       #expect(resumeError(output, existing: .refuse).contains("pass --force to replace it"))
@@ -197,23 +198,45 @@ struct RunTests {
 
   // MARK: Bad models
 
+  /// Writes a copy of the tiny Llama to `folder` with one tensor changed.
+  private func writeModel(to folder: URL, changing name: String, _ change: (inout Tensor) -> Void) throws {
+    try FileManager.default.copyItem(at: TestFiles.golden("models/llama"), to: folder)
+    let file = folder.appending(path: "model.safetensors")
+    let checkpoint = try Checkpoint(file: file)
+    let tensors = try checkpoint.names.map { key in
+      guard key == name else { return try checkpoint.tensor(key) }
+      var tensor = try checkpoint.tensor(key).tensor()
+      change(&tensor)
+      return StoredTensor(name: key, tensor)
+    }
+    let writer = try SafeTensorsWriter(file, tensors: tensors.map(\.layout))
+    for tensor in tensors { try writer.write(tensor) }
+    try writer.finish()
+  }
+
+  @Test("A layer of zeros and a layer that reads zeros only are quantized like any other", arguments: requests)
+  func zeros(_ request: QuantizationRequest) throws {
+    try withTemporaryFolder { folder in
+      let model = folder.appending(path: "model")
+      try writeModel(to: model, changing: "model.layers.0.self_attn.v_proj.weight") { $0 = .zeros($0.shape) }
+      let output = folder.appending(path: "out")
+      let layers = try QuantizationRun(
+        source: Checkpoint(folder: model), request: request, calibration: TinyModel.calibration()
+      ).write(to: output, existing: .refuse)
+      #expect(layers.allSatisfy { $0.weightError.isFinite && $0.outputError?.isFinite != false })
+      let zero = try #require(layers.first { $0.path.hasSuffix("layers.0.self_attn.v_proj") })
+      #expect(zero.weightError == 0 && zero.outputError == nil)
+      let logits = try LanguageModel(Checkpoint(folder: output)).logits(for: [3, 4, 5])
+      #expect(logits.firstNonFinite == nil)
+    }
+  }
+
   @Test("A weight that is not a number is named before anything is written", arguments: [Float.nan, .infinity])
   func notFinite(_ value: Float) throws {
     try withTemporaryFolder { folder in
       let model = folder.appending(path: "model")
-      try FileManager.default.copyItem(at: TestFiles.golden("models/llama"), to: model)
-      let file = model.appending(path: "model.safetensors")
-      let checkpoint = try Checkpoint(file: file)
       let name = "model.layers.1.mlp.up_proj.weight"
-      let tensors = try checkpoint.names.map { key in
-        guard key == name else { return try checkpoint.tensor(key) }
-        var tensor = try checkpoint.tensor(key).tensor()
-        tensor[2, 3] = value
-        return StoredTensor(name: key, tensor)
-      }
-      let writer = try SafeTensorsWriter(file, tensors: tensors.map(\.layout))
-      for tensor in tensors { try writer.write(tensor) }
-      try writer.finish()
+      try writeModel(to: model, changing: name) { $0[2, 3] = value }
       let run = try QuantizationRun(
         source: Checkpoint(folder: model), request: Self.request, calibration: TinyModel.calibration())
       let error = #expect(throws: CheckpointError.self) {

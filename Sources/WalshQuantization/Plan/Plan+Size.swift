@@ -48,7 +48,11 @@ extension Plan {
   /// The order of the largest matrix that a checkpoint stores for an online transform; 0 when there is none.
   func largestStoredOrder(of outline: ModelOutline) -> Int {
     let orders = outline.blocks.flatMap(\.groups).map { group in
-      if case .fixed(let transform) = self[group].transform { group.source.rest(of: transform).storedOrder } else { 0 }
+      if case .fixed(let transform) = self[group].transform {
+        group.source.rest(of: transform).storedOrder
+      } else {
+        0
+      }
     }
     return max(orders.max() ?? 0, keys.map { [$0].storedOrder } ?? 0)
   }
