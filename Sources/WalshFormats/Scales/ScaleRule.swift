@@ -1,3 +1,6 @@
+import CKernels
+import WalshTensor
+
 /// Chooses the stored scale of a block for a quantizer and a tensor's largest magnitude.
 struct ScaleRule {
   let quantizer: Quantizer
@@ -42,6 +45,7 @@ struct ScaleRule {
     }
     switch format.scale {
     case .float32, .bfloat16:
+      if format.element.isInteger { return searchedIntegerScale(range, block: block) ?? plain }
       for p in ScaleSearch.fractions { consider(stored(range.scaled(lower: p, upper: p), block: block)) }
     case .e8m0:
       let floor = E8M0Rule.floor.byte(amax: range.amax, element: format.element) { 0 }
@@ -52,6 +56,16 @@ struct ScaleRule {
       consider(stored(range.scaled(lower: 1.5, upper: 1.5), block: block))
     }
     return best
+  }
+
+  /// The best fraction of the block's extremes for an integer format, nil when no error is finite.
+  private func searchedIntegerScale(_ range: BlockRange, block: Block) -> Stored? {
+    let candidates = ScaleSearch.fractions.map { stored(range.scaled(lower: $0, upper: $0), block: block) }
+    let codecs = candidates.map(codec)
+    let best = walsh_search_integers(
+      InstructionSet.best.rawValue, block.base, block.rows, block.columns, block.stride, codecs.map(\.scale),
+      codecs.map { Float($0.zeroPoint) }, codecs.count, levels)
+    return best < candidates.count ? candidates[best] : nil
   }
 
   /// The scale that the format's rule gives for a block's extremes.
@@ -72,7 +86,7 @@ struct ScaleRule {
     }
   }
 
-  /// The largest code of an asymmetric format.
+  /// The largest code of an integer format.
   private var levels: Float { Float(1 << format.element.bits - 1) }
 
   /// (max − min) / levels. A block of zeros spans −1…1, as in FlatQuant; a span beyond Float32 is divided first.
