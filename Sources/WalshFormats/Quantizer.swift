@@ -44,15 +44,10 @@ public struct Quantizer: Sendable {
   ///
   /// Differentiable by `x` with the format's `StraightThroughEstimator`.
   public func fakeQuantize(_ x: Tensor, amax: Float? = nil) -> Tensor {
-<<<<<<< HEAD
     if x.isTracked {
       return fakeQuantize(x, amax: amax, estimator: StraightThroughEstimator(for: format))
     }
-    if let packed = packFast(x, amax: amax) { return packed.unpacked().reshaped(to: x.shape) }
-    return quantize(x, with: blockScales(of: x, amax: amax))
-=======
-    kernelFakeQuantize(x, amax: amax) ?? quantize(x, with: blockScales(of: x, amax: amax))
->>>>>>> formats2
+    return kernelFakeQuantize(x, amax: amax) ?? quantize(x, with: blockScales(of: x, amax: amax))
   }
 
   /// `x` rounded with given scales, which may come from another tensor of the same rows and columns. For solvers: it has
