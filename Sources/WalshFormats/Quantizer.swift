@@ -83,13 +83,20 @@ public struct Quantizer: Sendable {
   // MARK: Fake quantization
 
   /// `x` rounded to the format: what packing and unpacking would give, bit for bit.
+  ///
+  /// Differentiable by `x` with the format's `StraightThroughEstimator`.
   public func fakeQuantize(_ x: Tensor, amax: Float? = nil) -> Tensor {
+    if x.isTracked {
+      return fakeQuantize(x, amax: amax, estimator: StraightThroughEstimator(for: format))
+    }
     if let packed = packFast(x, amax: amax) { return packed.unpacked().reshaped(to: x.shape) }
     return quantize(x, with: blockScales(of: x, amax: amax))
   }
 
-  /// `x` rounded with given scales, which may come from another tensor of the same rows and columns.
+  /// `x` rounded with given scales, which may come from another tensor of the same rows and columns. For solvers: it has
+  /// no gradient, and `x` may not be tracked.
   public func quantize(_ x: Tensor, with scales: BlockScales) -> Tensor {
+    precondition(!x.isTracked, "Rounding with given scales has no gradient; detach the tensor or use fakeQuantize.")
     check(scales, fit: x)
     let columns = x.columns
     let size = format.groupSize(columns: columns)

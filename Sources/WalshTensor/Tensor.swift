@@ -6,6 +6,8 @@
 ///
 /// Most of Walsh treats a tensor as a matrix whose rows run along the last axis: `columns` is the last extent and
 /// `rowCount` the product of all others.
+///
+/// A tensor that comes from `tracked()` remembers how it was computed, so that `gradients(of:)` can differentiate it.
 public struct Tensor: Sendable {
   /// The extents, slowest axis first. A scalar has the empty shape.
   public let shape: [Int]
@@ -13,6 +15,8 @@ public struct Tensor: Sendable {
   public let count: Int
   private var storage: Storage
   private var offset: Int
+  /// How this value was computed; nil when nothing will differentiate it, which costs an operation one comparison.
+  let node: GraphNode?
 
   // MARK: Creation
 
@@ -29,6 +33,7 @@ public struct Tensor: Sendable {
     count = shape.reduce(1, *)
     storage = Storage(uninitialized: count)
     offset = 0
+    node = nil
     try initialize(UnsafeMutableBufferPointer(start: storage.base, count: count))
   }
 
@@ -58,11 +63,17 @@ public struct Tensor: Sendable {
     }
   }
 
-  private init(shape: [Int], storage: Storage, offset: Int) {
+  private init(shape: [Int], storage: Storage, offset: Int, node: GraphNode? = nil) {
     self.shape = shape
     count = shape.reduce(1, *)
     self.storage = storage
     self.offset = offset
+    self.node = node
+  }
+
+  /// The same values with another place in the graph. O(1); memory stays shared.
+  func attached(to node: GraphNode?) -> Tensor {
+    Tensor(shape: shape, storage: storage, offset: offset, node: node)
   }
 
   // MARK: Shape
@@ -79,6 +90,7 @@ public struct Tensor: Sendable {
     precondition(
       shape.reduce(1, *) == count, "A tensor of shape \(self.shape) cannot be seen as \(shape).")
     return Tensor(shape: shape, storage: storage, offset: offset)
+      .recorded(from: self) { [own = self.shape] _ in { $0.reshaped(to: own) } }
   }
 
   /// The entries `range` of the first axis. O(1); memory stays shared.
@@ -87,9 +99,9 @@ public struct Tensor: Sendable {
       rank > 0 && range.lowerBound >= 0 && range.upperBound <= shape[0],
       "Rows \(range) do not exist in a tensor of shape \(shape).")
     let inner = shape.dropFirst().reduce(1, *)
-    return Tensor(
-      shape: [range.count] + shape.dropFirst(), storage: storage,
-      offset: offset + range.lowerBound * inner)
+    let start = range.lowerBound * inner
+    return Tensor(shape: [range.count] + shape.dropFirst(), storage: storage, offset: offset + start)
+      .recorded(from: self) { [shape] _ in { gradient in .zeros(shape, except: gradient, at: start) } }
   }
 
   /// Entry `i` of the first axis, with that axis removed. O(1); memory stays shared.
@@ -100,6 +112,8 @@ public struct Tensor: Sendable {
   // MARK: Access
 
   /// Calls `body` with the values, row-major, 64-byte aligned unless this is a slice.
+  ///
+  /// What is computed from them is not recorded: an operation written this way ends in `recorded(from:)`.
   public func withUnsafeBufferPointer<R, E: Error>(
     _ body: (UnsafeBufferPointer<Float>) throws(E) -> R
   ) throws(E) -> R {
@@ -108,6 +122,8 @@ public struct Tensor: Sendable {
   }
 
   /// Calls `body` with the values for writing; copies them first when they are shared.
+  ///
+  /// - Precondition: the tensor is not tracked: its gradient would no longer be that of its values.
   public mutating func withUnsafeMutableBufferPointer<R, E: Error>(
     _ body: (UnsafeMutableBufferPointer<Float>) throws(E) -> R
   ) throws(E) -> R {
@@ -155,6 +171,7 @@ public struct Tensor: Sendable {
   }
 
   private mutating func makeUnique() {
+    precondition(node == nil, "A tracked tensor is never written in place; write a detached() copy.")
     if isKnownUniquelyReferenced(&storage) { return }
     let copy = Storage(uninitialized: count)
     copy.base.initialize(from: storage.base + offset, count: count)

@@ -38,15 +38,17 @@ extension LinearTransform {
 }
 
 extension Tensor {
-  /// Every row of the last axis mapped by `transform`.
+  /// Every row of the last axis mapped by `transform`. Differentiable: the gradient of x in x·P is g·Pᵀ.
   public func transformed(by transform: any LinearTransform) -> Tensor {
-    var result = self
+    var result = detached()
     transform.apply(to: &result)
-    return result
+    return result.recorded(from: self) { _ in { $0.transformed(by: transform.transpose) } }
   }
 
-  /// Maps every row of the last axis by `transform`.
-  public mutating func transform(by transform: any LinearTransform) { transform.apply(to: &self) }
+  /// Maps every row of the last axis by `transform`, in place unless this is tracked.
+  public mutating func transform(by transform: any LinearTransform) {
+    if isTracked { self = transformed(by: transform) } else { transform.apply(to: &self) }
+  }
 
   /// Calls `body` with the values under another shape of equal count, without copying them.
   mutating func withShape(_ other: [Int], _ body: (inout Tensor) -> Void) {

@@ -12,7 +12,8 @@ extension PackedMatrix {
   /// x Wᵀ for `x` of shape `[…, columns]`, giving `[…, rows]`.
   ///
   /// Sums are Float32 in an order that depends on `columns` and the instruction set only; the relative error is about
-  /// 1e-6 · √columns. Cost: W is decoded once, then 2 · tokens · rows · columns operations.
+  /// 1e-6 · √columns. Cost: W is decoded once, then 2 · tokens · rows · columns operations. Differentiable by `x`; W is
+  /// frozen.
   public func multiply(_ x: Tensor) -> Tensor {
     precondition(
       x.rank > 0 && x.columns == columns,
@@ -30,7 +31,7 @@ extension PackedMatrix {
           }
         }
       }
-    }.reshaped(to: x.shape.dropLast() + [rows])
+    }.reshaped(to: x.shape.dropLast() + [rows]).recorded(from: x) { _ in { $0.matmul(unpacked()) } }
   }
 
   /// x Wᵀ for packed activations `x` of the same format family, shape `[x.rows, rows]`.

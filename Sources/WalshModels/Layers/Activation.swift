@@ -1,4 +1,3 @@
-import Foundation
 import WalshCheckpoints
 import WalshTensor
 
@@ -9,7 +8,7 @@ extension Tensor {
     case .silu: silu()
     case .gelu: gelu()
     case .geluTanh: geluTanh()
-    case .quickGelu: map { $0 / (1 + exp(-1.702 * $0)) }
+    case .quickGelu: quickGelu()
     }
   }
 }

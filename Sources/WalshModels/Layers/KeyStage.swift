@@ -20,4 +20,12 @@ public struct KeyStage: Sendable {
     let heads = x.reshaped(to: [x.count / transform.dimension, transform.dimension])
     return heads.transformed(by: transform).reshaped(to: x.shape)
   }
+
+  /// Keys or values as attention reads them back from the cache, shape `[tokens, heads · headSize]`: rounded to the cache's
+  /// format, with the same bits.
+  public func cached(_ x: Tensor, headSize: Int) -> Tensor {
+    guard let cacheFormat else { return x }
+    let heads = x.reshaped(to: [x.count / headSize, headSize])
+    return Quantizer(format: cacheFormat).fakeQuantize(heads).reshaped(to: x.shape)
+  }
 }

@@ -19,6 +19,8 @@ public final class KeyValueCache: DecoderState {
   public var byteCount: Int { keys.byteCount + values.byteCount }
 
   /// Adds the keys and values of the next tokens, shape `[tokens, width]` each.
+  ///
+  /// - Precondition: neither is tracked; a cache keeps plain numbers.
   public func append(keys k: Tensor, values v: Tensor) {
     keys.append(k)
     values.append(v)
@@ -54,6 +56,7 @@ struct CachedRows {
   }
 
   mutating func append(_ x: Tensor) {
+    precondition(!x.isTracked, "A cache keeps no gradients; run the block without a state to differentiate it.")
     precondition(x.columns == width, "A cache of width \(width) does not take rows of \(x.shape).")
     if let format {
       let heads = x.reshaped(to: [x.count / headSize, headSize])

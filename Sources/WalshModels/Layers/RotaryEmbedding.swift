@@ -18,18 +18,17 @@ public struct RotaryEmbedding: Sendable {
     table = Self.table(c.rotary, headSize: c.headSize)
   }
 
-  /// Rotates every head of every row in place; row i has position `positions[i]`.
+  /// Every head of every row rotated; row i has position `positions[i]`.
   ///
   /// With dynamic scaling, texts beyond the model's context use a larger base, which depends on the last position.
-  public func apply(to x: inout Tensor, positions: Range<Int>) {
+  public func applied(to x: Tensor, positions: Range<Int>) -> Tensor {
     if case .dynamic(let factor) = configuration.scaling, positions.upperBound > maximumPositions {
       let stretch = factor * Double(positions.upperBound) / Double(maximumPositions) - (factor - 1)
       let base = configuration.theta * pow(stretch, Double(headSize) / Double(headSize - 2))
-      RotaryTable(inverseFrequencies: Self.frequencies(base: base, headSize: headSize))
-        .apply(to: &x, positions: positions)
-    } else {
-      table.apply(to: &x, positions: positions)
+      return RotaryTable(inverseFrequencies: Self.frequencies(base: base, headSize: headSize))
+        .applied(to: x, positions: positions)
     }
+    return table.applied(to: x, positions: positions)
   }
 
   /// θ^(−2i/d) for i < d/2.

@@ -79,17 +79,23 @@ public struct LlamaBlock: DecoderBlock {
 
   /// Rotary embedding, caching, attention; shapes `[T, H·d]`, `[T, Hk·d]`, `[T, Hk·d]` to `[T, H·d]`.
   private func attend(q: Tensor, k: Tensor, v: Tensor, state: (any DecoderState)?) -> Tensor {
-    let cache = state as? KeyValueCache ?? makeState() as? KeyValueCache
-    guard let cache else { preconditionFailure("A Llama block keeps its state in a key-value cache.") }
-    let start = cache.tokenCount
+    let start = state?.tokenCount ?? 0
     let positions = start..<start + q.rowCount
-    var q = normalizingHeads(of: q, by: queryNorm)
-    var k = normalizingHeads(of: k, by: keyNorm)
-    rotary.apply(to: &q, positions: positions)
-    rotary.apply(to: &k, positions: positions)
-    cache.append(keys: keyStage.transformHeads(of: k), values: v)
-    let queries = keyStage.transformHeads(of: q)
-    return cache.withRows { keys, values in attention(queries, keys, values, start: start) }
+    func placed(_ x: Tensor, norm: Tensor?) -> Tensor {
+      keyStage.transformHeads(of: rotary.applied(to: normalizingHeads(of: x, by: norm), positions: positions))
+    }
+    let queries = placed(q, norm: queryNorm)
+    let keys = placed(k, norm: keyNorm)
+    guard let state else {
+      let headSize = configuration.headSize
+      return attention(
+        queries, keyStage.cached(keys, headSize: headSize), keyStage.cached(v, headSize: headSize), start: start)
+    }
+    guard let cache = state as? KeyValueCache else {
+      preconditionFailure("A Llama block keeps its state in a key-value cache.")
+    }
+    cache.append(keys: keys, values: v)
+    return cache.withRows { attention(queries, $0, $1, start: start) }
   }
 
   private func normalizingHeads(of x: Tensor, by weight: Tensor?) -> Tensor {

@@ -31,6 +31,12 @@ public struct CausalAttention: Sendable {
   /// - Returns: shape `[tokens, heads · d]`.
   /// - Complexity: tokens · positions · heads · d · 2 multiply-adds, 64 · positions values of scratch per thread.
   public func callAsFunction(_ q: Tensor, _ k: Tensor, _ v: Tensor, start: Int) -> Tensor {
+    mixture(q, k, v, start: start).recorded(from: [q, k, v], operation: "CausalAttention") { inputs in
+      { gradient, _ in gradients(inputs[0], inputs[1], inputs[2], start: start, gradient: gradient) }
+    }
+  }
+
+  private func mixture(_ q: Tensor, _ k: Tensor, _ v: Tensor, start: Int) -> Tensor {
     let tokens = q.rowCount
     let d = q.columns / heads
     let keyWidth = keyHeads * d
@@ -51,28 +57,134 @@ public struct CausalAttention: Sendable {
             Parallel.forEach(heads * panels, grain: 1 + 1_000_000 / max(1, work)) { item in
               let head = item / panels
               let keyColumn = head / (heads / keyHeads) * d
-              let row = item % panels * Self.panelRows
-              let rows = min(Self.panelRows, tokens - row)
-              let first = window.map { max(0, start + row + 1 - $0) } ?? 0
-              let span = start + row + rows - first
-              withUnsafeTemporaryAllocation(of: Float.self, capacity: rows * span) { scores in
+              let panel = panel(item % panels, tokens: tokens, start: start)
+              let queryOffset = panel.row * width + head * d
+              let keyOffset = panel.first * keyWidth + keyColumn
+              withUnsafeTemporaryAllocation(of: Float.self, capacity: panel.rows * panel.span) { scores in
                 guard let s = scores.baseAddress else { return }
+                weigh(panel, d: d, q + queryOffset, width, k + keyOffset, keyWidth, into: s)
                 BLAS.gemm(
-                  transposeB: true, m: rows, n: span, k: d, alpha: scale, a: q + row * width + head * d, lda: width,
-                  b: k + first * keyWidth + keyColumn, ldb: keyWidth, c: s, ldc: span)
-                for i in 0..<rows {
-                  let position = start + row + i
-                  let visible = max(0, (window.map { position + 1 - $0 } ?? 0) - first)..<position + 1 - first
-                  let line = UnsafeMutableBufferPointer(start: s + i * span, count: span)
-                  softmaxInPlace(UnsafeMutableBufferPointer(rebasing: line[visible]))
-                  for j in 0..<visible.lowerBound { line[j] = 0 }
-                  for j in visible.upperBound..<span { line[j] = 0 }
-                }
-                BLAS.gemm(
-                  m: rows, n: d, k: span, a: s, lda: span, b: v + first * keyWidth + keyColumn, ldb: keyWidth,
-                  c: out + row * width + head * d, ldc: width)
+                  m: panel.rows, n: d, k: panel.span, a: s, lda: panel.span, b: v + keyOffset, ldb: keyWidth,
+                  c: out + queryOffset, ldc: width)
               }
             }
+          }
+        }
+      }
+    }
+  }
+
+  // MARK: Panels of scores
+
+  /// A band of query rows of one head, with the keys that any of them sees.
+  struct Panel {
+    /// The first query row, and the number of rows.
+    let row, rows: Int
+    /// The first key position, and the number of positions.
+    let first, span: Int
+    /// The position of the first query row.
+    let position: Int
+  }
+
+  /// Panel `index` of `tokens` query rows.
+  func panel(_ index: Int, tokens: Int, start: Int) -> Panel {
+    let row = index * Self.panelRows
+    let rows = min(Self.panelRows, tokens - row)
+    let first = window.map { max(0, start + row + 1 - $0) } ?? 0
+    return Panel(row: row, rows: rows, first: first, span: start + row + rows - first, position: start + row)
+  }
+
+  /// Writes softmax(q·kᵀ·scale + mask) of a panel, `[rows, span]`; `q` and `k` point to its first query and key.
+  func weigh(
+    _ panel: Panel, d: Int, _ q: UnsafePointer<Float>, _ width: Int, _ k: UnsafePointer<Float>, _ keyWidth: Int,
+    into scores: UnsafeMutablePointer<Float>
+  ) {
+    let span = panel.span
+    BLAS.gemm(
+      transposeB: true, m: panel.rows, n: span, k: d, alpha: scale, a: q, lda: width, b: k, ldb: keyWidth, c: scores,
+      ldc: span)
+    for i in 0..<panel.rows {
+      let position = panel.position + i
+      let visible = max(0, (window.map { position + 1 - $0 } ?? 0) - panel.first)..<position + 1 - panel.first
+      let line = UnsafeMutableBufferPointer(start: scores + i * span, count: span)
+      softmaxInPlace(UnsafeMutableBufferPointer(rebasing: line[visible]))
+      for j in 0..<visible.lowerBound { line[j] = 0 }
+      for j in visible.upperBound..<span { line[j] = 0 }
+    }
+  }
+
+  // MARK: Gradients
+
+  /// The gradients of queries, keys and values: panels of scores are computed again, so that no `[tokens, positions]`
+  /// matrix is ever kept (Dao et al. 2022).
+  ///
+  /// With P the weights of a panel and G its output's gradient: ∂v += PᵀG; S = P ⊙ (G·vᵀ − rowsum(P ⊙ G·vᵀ)) · scale;
+  /// ∂q = S·k; ∂k += Sᵀq. The items of the loop are the key heads, which own their columns of every gradient.
+  private func gradients(_ q: Tensor, _ k: Tensor, _ v: Tensor, start: Int, gradient: Tensor) -> [Tensor?] {
+    let tokens = q.rowCount
+    let d = q.columns / heads
+    let (width, keyWidth) = (q.columns, keyHeads * d)
+    let panels = (tokens + Self.panelRows - 1) / Self.panelRows
+    var (dq, dk, dv) = (Tensor.zeros(q.shape), Tensor.zeros(k.shape), Tensor.zeros(v.shape))
+    dq.withUnsafeMutableBufferPointer { dq in
+      dk.withUnsafeMutableBufferPointer { dk in
+        dv.withUnsafeMutableBufferPointer { dv in
+          Tensor.withPointers(q, k, v, gradient) { q, k, v, g in
+            guard let dq = dq.baseAddress, let dk = dk.baseAddress, let dv = dv.baseAddress else { return }
+            let work = 5 * tokens * (start + tokens) / 2 * d * (heads / keyHeads)
+            Parallel.forEach(keyHeads, grain: 1 + 2_000_000 / max(1, work)) { keyHead in
+              for item in 0..<panels * (heads / keyHeads) {
+                let head = keyHead * (heads / keyHeads) + item / panels
+                let panel = panel(item % panels, tokens: tokens, start: start)
+                let (rows, span) = (panel.rows, panel.span)
+                let queryOffset = panel.row * width + head * d
+                let keyOffset = panel.first * keyWidth + keyHead * d
+                withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * rows * span) { scratch in
+                  guard let p = scratch.baseAddress else { return }
+                  let s = p + rows * span
+                  weigh(panel, d: d, q + queryOffset, width, k + keyOffset, keyWidth, into: p)
+                  BLAS.gemm(
+                    transposeA: true, m: span, n: d, k: rows, a: p, lda: span, b: g + queryOffset, ldb: width, beta: 1,
+                    c: dv + keyOffset, ldc: keyWidth)
+                  BLAS.gemm(
+                    transposeB: true, m: rows, n: span, k: d, a: g + queryOffset, lda: width, b: v + keyOffset,
+                    ldb: keyWidth, c: s, ldc: span)
+                  for i in 0..<rows {
+                    let weights = UnsafeBufferPointer(start: p + i * span, count: span)
+                    let line = UnsafeMutableBufferPointer(start: s + i * span, count: span)
+                    let mean = Float(dotInLanes(weights, UnsafeBufferPointer(line)))
+                    for j in line.indices { line[j] = weights[j] * (line[j] - mean) * scale }
+                  }
+                  BLAS.gemm(
+                    m: rows, n: d, k: span, a: s, lda: span, b: k + keyOffset, ldb: keyWidth, c: dq + queryOffset,
+                    ldc: width)
+                  BLAS.gemm(
+                    transposeA: true, m: span, n: d, k: rows, a: s, lda: span, b: q + queryOffset, ldb: width, beta: 1,
+                    c: dk + keyOffset, ldc: keyWidth)
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    return [dq, dk, dv]
+  }
+}
+
+extension Tensor {
+  /// Calls `body` with the first value of each of four tensors, unless one is empty.
+  fileprivate static func withPointers(
+    _ a: Tensor, _ b: Tensor, _ c: Tensor, _ d: Tensor,
+    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
+  ) {
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        c.withUnsafeBufferPointer { c in
+          d.withUnsafeBufferPointer { d in
+            guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress, let d = d.baseAddress
+            else { return }
+            body(a, b, c, d)
           }
         }
       }

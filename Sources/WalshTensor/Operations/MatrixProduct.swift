@@ -13,7 +13,9 @@ extension Tensor {
     precondition(
       weight.rank == 2 && weight.columns == columns,
       "X\(shape)·Wᵀ needs a weight [outputs, \(columns)], not \(weight.shape).")
-    return product(weight, outputs: weight.shape[0], transposed: true)
+    return product(weight, outputs: weight.shape[0], transposed: true).recorded(from: self, weight) { x, w in
+      ({ $0.matmul(w) }, { $0.leftTransposedProduct(x) })
+    }
   }
 
   /// The matrix product X·B.
@@ -23,7 +25,9 @@ extension Tensor {
   public func matmul(_ b: Tensor) -> Tensor {
     precondition(
       b.rank == 2 && b.shape[0] == columns, "X\(shape)·B needs a matrix [\(columns), n], not \(b.shape).")
-    return product(b, outputs: b.shape[1], transposed: false)
+    return product(b, outputs: b.shape[1], transposed: false).recorded(from: self, b) { x, b in
+      ({ $0.matmulTransposed(b) }, { x.leftTransposedProduct($0) })
+    }
   }
 
   private func product(_ b: Tensor, outputs n: Int, transposed: Bool) -> Tensor {
@@ -57,17 +61,47 @@ extension Tensor {
     }
   }
 
-  /// The transpose of a matrix, shape `[n, m]` for `[m, n]`.
-  public func transposed() -> Tensor {
-    precondition(rank == 2, "Only a matrix is transposed, not a tensor of shape \(shape).")
-    let (m, n) = (shape[0], shape[1])
-    return Tensor(shape: [n, m]) { out in
-      withUnsafeBufferPointer { x in
-        // Rows of a power of two share one cache set, which holds eight of them.
-        for block in stride(from: 0, to: m, by: 8) {
-          for j in 0..<n { for i in block..<min(m, block + 8) { out[j * m + i] = x[i * n + j] } }
+  /// XᵀY over all rows of two tensors, shape `[columns, y.columns]`: the gradient of a weight.
+  ///
+  /// Each tile of the result is one product over all rows, so its bits depend on the operands alone.
+  func leftTransposedProduct(_ y: Tensor) -> Tensor {
+    let (m, n, k) = (columns, y.columns, rowCount)
+    precondition(y.rowCount == k, "XᵀY needs as many rows in \(shape) as in \(y.shape).")
+    return Tensor(shape: [m, n]) { out in
+      guard let c = out.baseAddress, m > 0, n > 0 else { return }
+      if k == 0 { return out.initialize(repeating: 0) }
+      withUnsafeBufferPointer { a in
+        y.withUnsafeBufferPointer { b in
+          guard let a = a.baseAddress, let b = b.baseAddress else { return }
+          let tilesAcross = (n + Tensor.tileColumns - 1) / Tensor.tileColumns
+          let tilesDown = (m + Tensor.tileRows - 1) / Tensor.tileRows
+          let work = min(m, Tensor.tileRows) * min(n, Tensor.tileColumns) * k
+          Parallel.forEach(tilesDown * tilesAcross, grain: 1 + 2_000_000 / work) { tile in
+            let i = tile / tilesAcross * Tensor.tileRows
+            let j = tile % tilesAcross * Tensor.tileColumns
+            BLAS.gemm(
+              transposeA: true, m: min(Tensor.tileRows, m - i), n: min(Tensor.tileColumns, n - j), k: k, a: a + i,
+              lda: m, b: b + j, ldb: n, c: c + i * n + j, ldc: n)
+          }
         }
       }
     }
+  }
+
+  /// The last two axes exchanged, shape `[…, n, m]` for `[…, m, n]`: the transpose of each matrix.
+  public func transposed() -> Tensor {
+    precondition(rank >= 2, "Only matrices are transposed, not a tensor of shape \(shape).")
+    let (m, n) = (shape[rank - 2], shape[rank - 1])
+    let result = Tensor(shape: shape.dropLast(2) + [n, m]) { out in
+      withUnsafeBufferPointer { x in
+        for start in stride(from: 0, to: count, by: max(1, m * n)) {
+          // Rows of a power of two share one cache set, which holds eight of them.
+          for block in stride(from: 0, to: m, by: 8) {
+            for j in 0..<n { for i in block..<min(m, block + 8) { out[start + j * m + i] = x[start + i * n + j] } }
+          }
+        }
+      }
+    }
+    return result.recorded(from: self) { _ in { $0.transposed() } }
   }
 }

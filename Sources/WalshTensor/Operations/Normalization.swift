@@ -10,7 +10,7 @@ extension Tensor {
     precondition(weight.count == columns, "A norm of \(weight.count) weights does not fit rows of \(shape).")
     let n = columns
     guard n > 0 else { return self }
-    return Tensor(shape: shape) { out in
+    let result = Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         weight.withUnsafeBufferPointer { g in
           for start in stride(from: 0, to: count, by: n) {
@@ -22,5 +22,112 @@ extension Tensor {
         }
       }
     }
+    return result.recorded(from: [self, weight]) { inputs in
+      { gradient, _ in inputs[0].rmsNormGradients(weight: inputs[1], epsilon: epsilon, gradient: gradient) }
+    }
   }
+
+  /// With r = rsqrt(mean(x²) + ε): ∂x = r·(γ⊙g − x · r²·mean(γ⊙g⊙x)), ∂γ = Σ over rows of g⊙x·r.
+  private func rmsNormGradients(weight: Tensor, epsilon: Float, gradient: Tensor) -> [Tensor?] {
+    let n = columns
+    var weightSums = [Double](repeating: 0, count: n)
+    let inputGradient = Tensor(shape: shape) { out in
+      withRows(weight, gradient) { start, row, w, g in
+        let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
+        let scale = 1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot()
+        for j in result.indices {
+          result[j] = w[j] * g[j]
+          weightSums[j] += Double(g[j]) * Double(row[j]) * scale
+        }
+        let projection = Float(dotInLanes(UnsafeBufferPointer(result), row) / Double(n) * scale * scale)
+        let factor = Float(scale)
+        for j in result.indices { result[j] = (result[j] - row[j] * projection) * factor }
+      }
+    }
+    return [inputGradient, Tensor(weightSums.map(Float.init), shape: weight.shape)]
+  }
+
+  /// Normalisation of every row to mean 0 and variance 1: (x − mean) · rsqrt(variance + ε) · γ + β.
+  ///
+  /// Mean and (population) variance are accumulated in Float64. Source: Ba, Kiros and Hinton 2016.
+  ///
+  /// - Parameters:
+  ///   - weight: γ, `columns` values.
+  ///   - bias: β, `columns` values.
+  ///   - epsilon: ε.
+  public func layerNorm(weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
+    precondition(
+      weight.count == columns && bias.count == columns,
+      "A norm of \(weight.count) weights and \(bias.count) biases does not fit rows of \(shape).")
+    let n = columns
+    guard n > 0 else { return self }
+    let result = Tensor(shape: shape) { out in
+      withRows(weight, bias) { start, row, w, b in
+        let (mean, scale) = rowMoments(row, epsilon: epsilon)
+        for j in 0..<n { out[start + j] = Float((Double(row[j]) - mean) * scale) * w[j] + b[j] }
+      }
+    }
+    return result.recorded(from: [self, weight, bias]) { inputs in
+      let shape = inputs[2].shape
+      return { gradient, isWanted in
+        inputs[0].layerNormGradients(weight: inputs[1], epsilon: epsilon, gradient: gradient)
+          + [isWanted[2] ? gradient.columnSums().reshaped(to: shape) : nil]
+      }
+    }
+  }
+
+  /// With x̂ the normalised row: ∂x = r·(γ⊙g − mean(γ⊙g) − x̂·mean(γ⊙g⊙x̂)), ∂γ = Σ over rows of g⊙x̂.
+  private func layerNormGradients(weight: Tensor, epsilon: Float, gradient: Tensor) -> [Tensor?] {
+    let n = columns
+    var weightSums = [Double](repeating: 0, count: n)
+    let inputGradient = Tensor(shape: shape) { out in
+      withRows(weight, gradient) { start, row, w, g in
+        let (mean, scale) = rowMoments(row, epsilon: epsilon)
+        var sum = 0.0
+        var projection = 0.0
+        for j in 0..<n {
+          let normal = (Double(row[j]) - mean) * scale
+          let weighted = Double(w[j]) * Double(g[j])
+          weightSums[j] += Double(g[j]) * normal
+          sum += weighted
+          projection += weighted * normal
+        }
+        for j in 0..<n {
+          let normal = (Double(row[j]) - mean) * scale
+          let rest = (sum + normal * projection) / Double(n)
+          out[start + j] = Float(scale * (Double(w[j]) * Double(g[j]) - rest))
+        }
+      }
+    }
+    return [inputGradient, Tensor(weightSums.map(Float.init), shape: weight.shape)]
+  }
+
+  /// Calls `body` with the start of every row, the row, all of `vector`, and the row of `other`, which may be a vector.
+  private func withRows(
+    _ vector: Tensor, _ other: Tensor,
+    _ body: (
+      _ start: Int, _ row: UnsafeBufferPointer<Float>, _ vector: UnsafeBufferPointer<Float>,
+      _ other: UnsafeBufferPointer<Float>
+    ) -> Void
+  ) {
+    let n = columns
+    withUnsafeBufferPointer { x in
+      vector.withUnsafeBufferPointer { v in
+        other.withUnsafeBufferPointer { y in
+          for start in stride(from: 0, to: count, by: n) {
+            let line = y.count == n ? y : UnsafeBufferPointer(rebasing: y[start..<start + n])
+            body(start, UnsafeBufferPointer(rebasing: x[start..<start + n]), v, line)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// The mean of a row and rsqrt(variance + ε).
+private func rowMoments(_ row: UnsafeBufferPointer<Float>, epsilon: Float) -> (mean: Double, scale: Double) {
+  let mean = sumInLanes(row) { $0 } / Double(row.count)
+  var squares = 0.0
+  for x in row { squares += (Double(x) - mean) * (Double(x) - mean) }
+  return (mean, 1 / (squares / Double(row.count) + Double(epsilon)).squareRoot())
 }

@@ -1,3 +1,4 @@
+/// Plain numbers about a tensor, without gradients; `summed()` and its kin are the differentiable reductions.
 extension Tensor {
   /// The largest magnitude, 0 for an empty tensor; NaN when any value is NaN.
   public var maxMagnitude: Float {
@@ -87,6 +88,17 @@ func squaresInLanes(_ x: UnsafeBufferPointer<Float>) -> Double {
     for lane in 0..<8 { lanes[lane] += Double(x[i + lane]) * Double(x[i + lane]) }
   }
   for i in whole..<x.count { lanes[i - whole] += Double(x[i]) * Double(x[i]) }
+  return lanes.sum()
+}
+
+/// Σ x·y, added like `sumInLanes`; the products are exact.
+func dotInLanes(_ x: UnsafeBufferPointer<Float>, _ y: UnsafeBufferPointer<Float>) -> Double {
+  var lanes = SIMD8<Double>.zero
+  let whole = x.count / 8 * 8
+  for i in stride(from: 0, to: whole, by: 8) {
+    for lane in 0..<8 { lanes[lane] += Double(x[i + lane]) * Double(y[i + lane]) }
+  }
+  for i in whole..<x.count { lanes[i - whole] += Double(x[i]) * Double(y[i]) }
   return lanes.sum()
 }
 

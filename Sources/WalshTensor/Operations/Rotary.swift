@@ -20,12 +20,35 @@ public struct RotaryTable: Sendable {
     self.magnitude = magnitude
   }
 
+  /// Every head of every row rotated.
+  ///
+  /// - Parameters:
+  ///   - x: shape `[tokens, heads · headSize]`.
+  ///   - positions: the position of each row.
+  public func applied(to x: Tensor, positions: some RandomAccessCollection<Int>) -> Tensor {
+    var result = x.detached()
+    apply(to: &result, positions: positions)
+    return result.recorded(from: x) { _ in
+      let positions = Array(positions)
+      return { gradient in
+        // The transpose of a rotation turns the other way; the magnitude stays.
+        var result = gradient
+        turn(&result, positions: positions, by: -1)
+        return result
+      }
+    }
+  }
+
   /// Rotates every head of every row in place.
   ///
   /// - Parameters:
   ///   - x: shape `[tokens, heads · headSize]`.
   ///   - positions: the position of each row.
   public func apply(to x: inout Tensor, positions: some RandomAccessCollection<Int>) {
+    turn(&x, positions: positions, by: 1)
+  }
+
+  private func turn(_ x: inout Tensor, positions: some RandomAccessCollection<Int>, by direction: Float) {
     precondition(
       x.rowCount == positions.count && x.columns % headSize == 0,
       "Rotary embedding of heads of \(headSize) at \(positions.count) positions does not fit \(x.shape).")
@@ -39,7 +62,7 @@ public struct RotaryTable: Sendable {
         for i in 0..<half {
           let angle = Float(position) * inverseFrequencies[i]
           cosines[i] = cos(angle) * magnitude
-          sines[i] = sin(angle) * magnitude
+          sines[i] = sin(angle) * magnitude * direction
         }
         for head in 0..<heads {
           let start = row * width + head * headSize

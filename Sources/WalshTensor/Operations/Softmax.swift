@@ -3,27 +3,29 @@ import Foundation
 extension Tensor {
   /// exp(x − max) / Σ exp(x − max) along every row, the sum in Float64. A row with NaN or +∞, or of −∞ alone, gives NaN.
   public func softmax() -> Tensor {
-    var result = self
-    let n = columns
-    guard n > 0 else { return result }
-    result.withUnsafeMutableBufferPointer { x in
-      for start in stride(from: 0, to: x.count, by: n) {
-        softmaxInPlace(UnsafeMutableBufferPointer(rebasing: x[start..<start + n]))
-      }
+    let y = mappingRows { softmaxInPlace($0) }
+    return y.recorded(from: self) { _ in
+      { g in g * y - y.scalingRows(by: g.rowSums(times: y)) }
     }
-    return result
   }
 
   /// x − log Σ exp(x) along every row, with the sum in Float64.
   public func logSoftmax() -> Tensor {
-    var result = self
+    let y = mappingRows { row in
+      let shift = logSumExp(UnsafeBufferPointer(row))
+      for j in row.indices { row[j] = Float(Double(row[j]) - shift) }
+    }
+    return y.recorded(from: self) { _ in { g in g - y.mapValues(vectorExp).scalingRows(by: g.rowSums()) } }
+  }
+
+  /// A copy whose rows along the last axis `body` has changed.
+  private func mappingRows(_ body: (UnsafeMutableBufferPointer<Float>) -> Void) -> Tensor {
+    var result = detached()
     let n = columns
     guard n > 0 else { return result }
     result.withUnsafeMutableBufferPointer { x in
       for start in stride(from: 0, to: x.count, by: n) {
-        let row = UnsafeMutableBufferPointer(rebasing: x[start..<start + n])
-        let shift = logSumExp(UnsafeBufferPointer(row))
-        for j in row.indices { row[j] = Float(Double(row[j]) - shift) }
+        body(UnsafeMutableBufferPointer(rebasing: x[start..<start + n]))
       }
     }
     return result
