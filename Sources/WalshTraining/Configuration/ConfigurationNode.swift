@@ -44,22 +44,22 @@ struct ConfigurationNode {
 
   // MARK: Values
 
-  /// Reads a mapping: every key that is there goes to its reader.
+  /// Reads a mapping into `value`: every key that is there goes to its reader.
   ///
   /// - Throws: `TrainingError` for a key without a reader; what readers throw.
-  func read(
-    _ readers: KeyValuePairs<String, (ConfigurationNode) throws(TrainingError) -> Void>
-  ) throws(TrainingError) {
+  func read<Value>(
+    into value: inout Value, _ readers: KeyValuePairs<String, (inout Value, ConfigurationNode) throws -> Void>
+  ) throws {
     guard case .mapping(let mapping) = node else { throw error("there must be keys with values here, key: value.") }
     var seen: Set<String> = []
-    for (name, value) in mapping {
+    for (name, node) in mapping {
       guard case .scalar(let scalar) = name else { throw error("every key must be a word.") }
-      let member = ConfigurationNode(value, file: file, key: key.isEmpty ? scalar.string : "\(key).\(scalar.string)")
+      let member = ConfigurationNode(node, file: file, key: key.isEmpty ? scalar.string : "\(key).\(scalar.string)")
       guard let reader = readers.first(where: { $0.key == scalar.string }) else {
         throw member.error("there is no such key; use \(readers.map(\.key).joined(separator: ", ")).")
       }
       guard seen.insert(scalar.string).inserted else { throw member.error("the key is given twice.") }
-      try reader.value(member)
+      try reader.value(&value, member)
     }
   }
 

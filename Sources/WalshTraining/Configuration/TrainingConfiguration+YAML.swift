@@ -34,7 +34,7 @@ extension TrainingConfiguration {
   /// Reads the file `url`.
   ///
   /// - Throws: `TrainingError` naming file and key.
-  public init(contentsOf url: URL) throws(TrainingError) {
+  public init(contentsOf url: URL) throws {
     guard let bytes = try? [UInt8](Data(contentsOf: url)), let text = String(validating: bytes, as: UTF8.self) else {
       throw TrainingError(url, "the configuration cannot be read as UTF-8 text; check its name and permissions.")
     }
@@ -46,48 +46,47 @@ extension TrainingConfiguration {
   /// - Parameters:
   ///   - yaml: the text.
   ///   - name: what errors call it.
-  public init(yaml: String, named name: String) throws(TrainingError) {
+  public init(yaml: String, named name: String) throws {
     self.init()
     let root = try ConfigurationNode(parsing: yaml, named: name)
-    try root.read([
-      "model": { node throws(TrainingError) in try model.read(node) },
-      "text": { node throws(TrainingError) in text = try node.texts() },
-      "tokenizer": { node throws(TrainingError) in tokenizer = try node.text() },
-      "recipe": { node throws(TrainingError) in recipe = try node.text() },
-      "steps": { node throws(TrainingError) in steps = try node.integer() },
-      "batch": { node throws(TrainingError) in batch = try node.integer() },
-      "accumulation": { node throws(TrainingError) in accumulation = try node.integer() },
-      "context": { node throws(TrainingError) in context = try node.integer() },
-      "learning-rate": { node throws(TrainingError) in learningRate = try node.number() },
-      "warm-up": { node throws(TrainingError) in warmUp = try node.integer() },
-      "schedule": { node throws(TrainingError) in schedule = try node.choice() },
-      "final-share": { node throws(TrainingError) in finalShare = try node.number() },
-      "decay-share": { node throws(TrainingError) in decayShare = try node.number() },
-      "weight-decay": { node throws(TrainingError) in optimizer.weightDecay = try node.number() },
-      "beta1": { node throws(TrainingError) in optimizer.beta1 = try node.number() },
-      "beta2": { node throws(TrainingError) in optimizer.beta2 = try node.number() },
-      "epsilon": { node throws(TrainingError) in optimizer.epsilon = try node.number() },
-      "groups": { node throws(TrainingError) in
-        groups = try node.elements().map { element throws(TrainingError) in try ParameterGroup(element) }
-      },
-      "clip": { node throws(TrainingError) in clip = try node.number() },
-      "seed": { node throws(TrainingError) in seed = UInt64(try node.integer()) },
-      "validation": { node throws(TrainingError) in try readValidation(node) },
-      "checkpoint-interval": { node throws(TrainingError) in checkpointInterval = try node.integer() },
-      "log-interval": { node throws(TrainingError) in logInterval = try node.integer() },
-      "gradient-checkpointing": { node throws(TrainingError) in gradientCheckpointing = try node.flag() },
+    try root.read(into: &self, [
+      "model": { try $0.model.read($1) },
+      "text": { $0.text = try $1.texts() },
+      "tokenizer": { $0.tokenizer = try $1.text() },
+      "recipe": { $0.recipe = try $1.text() },
+      "steps": { $0.steps = try $1.integer() },
+      "batch": { $0.batch = try $1.integer() },
+      "accumulation": { $0.accumulation = try $1.integer() },
+      "context": { $0.context = try $1.integer() },
+      "learning-rate": { $0.learningRate = try $1.number() },
+      "warm-up": { $0.warmUp = try $1.integer() },
+      "schedule": { $0.schedule = try $1.choice() },
+      "final-share": { $0.finalShare = try $1.number() },
+      "decay-share": { $0.decayShare = try $1.number() },
+      "weight-decay": { $0.optimizer.weightDecay = try $1.number() },
+      "beta1": { $0.optimizer.beta1 = try $1.number() },
+      "beta2": { $0.optimizer.beta2 = try $1.number() },
+      "epsilon": { $0.optimizer.epsilon = try $1.number() },
+      "groups": { $0.groups = try $1.elements().map(ParameterGroup.init) },
+      "clip": { $0.clip = try $1.number() },
+      "seed": { $0.seed = UInt64(try $1.integer()) },
+      "validation": { try $0.readValidation($1) },
+      "checkpoint-interval": { $0.checkpointInterval = try $1.integer() },
+      "log-interval": { $0.logInterval = try $1.integer() },
+      "gradient-checkpointing": { $0.gradientCheckpointing = try $1.flag() },
     ])
   }
 
-  private mutating func readValidation(_ node: ConfigurationNode) throws(TrainingError) {
-    var file: String?
-    var share: Double?
-    try node.read([
-      "text": { node throws(TrainingError) in file = try node.text() },
-      "share": { node throws(TrainingError) in share = try node.number() },
-      "interval": { node throws(TrainingError) in validationInterval = try node.integer() },
-    ])
-    switch (file, share) {
+  private mutating func readValidation(_ node: ConfigurationNode) throws {
+    var given = (text: String?.none, share: Double?.none, interval: validationInterval)
+    try node.read(
+      into: &given,
+      [
+        "text": { $0.text = try $1.text() }, "share": { $0.share = try $1.number() },
+        "interval": { $0.interval = try $1.integer() },
+      ])
+    validationInterval = given.interval
+    switch (given.text, given.share) {
     case (let file?, nil): validation = .text(file)
     case (nil, let share?): validation = .share(share)
     default: throw node.error("give one of text and share.")
@@ -99,10 +98,11 @@ extension TrainingConfiguration {
     func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
     func list(_ texts: [String]) -> String { "[" + texts.map(quoted).joined(separator: ", ") + "]" }
     var settings = [("model", "{ \(model.settings) }"), ("text", list(text))]
+    if let warmUp { settings.append(("warm-up", "\(warmUp)")) }
     if let tokenizer { settings.append(("tokenizer", quoted(tokenizer))) }
     settings += [
       ("recipe", quoted(recipe)), ("steps", "\(steps)"), ("batch", "\(batch)"), ("accumulation", "\(accumulation)"),
-      ("context", "\(context)"), ("learning-rate", "\(learningRate)"), ("warm-up", "\(rates.warmUp)"),
+      ("context", "\(context)"), ("learning-rate", "\(learningRate)"),
       ("schedule", schedule.rawValue), ("final-share", "\(finalShare)"), ("decay-share", "\(decayShare)"),
       ("weight-decay", "\(optimizer.weightDecay)"), ("beta1", "\(optimizer.beta1)"), ("beta2", "\(optimizer.beta2)"),
       ("epsilon", "\(optimizer.epsilon)"),
@@ -121,22 +121,22 @@ extension TrainingConfiguration {
     return settings
   }
 
-  /// The configuration as YAML that reads back as this one, with the warm-up spelled out.
+  /// The configuration as YAML that reads back as this one.
   public var yaml: String { settings.map { "\($0.key): \($0.value)\n" }.joined() }
 }
 
 extension ModelDimensions {
-  fileprivate mutating func read(_ node: ConfigurationNode) throws(TrainingError) {
-    try node.read([
-      "layers": { node throws(TrainingError) in layers = try node.integer() },
-      "width": { node throws(TrainingError) in width = try node.integer() },
-      "heads": { node throws(TrainingError) in heads = try node.integer() },
-      "key-heads": { node throws(TrainingError) in keyHeads = try node.integer() },
-      "head-size": { node throws(TrainingError) in headSize = try node.integer() },
-      "intermediate": { node throws(TrainingError) in intermediate = try node.integer() },
-      "vocabulary": { node throws(TrainingError) in vocabulary = try node.integer() },
-      "tie": { node throws(TrainingError) in tie = try node.flag() },
-      "rope-theta": { node throws(TrainingError) in ropeTheta = try node.number() },
+  fileprivate mutating func read(_ node: ConfigurationNode) throws {
+    try node.read(into: &self, [
+      "layers": { $0.layers = try $1.integer() },
+      "width": { $0.width = try $1.integer() },
+      "heads": { $0.heads = try $1.integer() },
+      "key-heads": { $0.keyHeads = try $1.integer() },
+      "head-size": { $0.headSize = try $1.integer() },
+      "intermediate": { $0.intermediate = try $1.integer() },
+      "vocabulary": { $0.vocabulary = try $1.integer() },
+      "tie": { $0.tie = try $1.flag() },
+      "rope-theta": { $0.ropeTheta = try $1.number() },
     ])
   }
 
@@ -150,12 +150,12 @@ extension ModelDimensions {
 }
 
 extension ParameterGroup {
-  fileprivate init(_ node: ConfigurationNode) throws(TrainingError) {
+  fileprivate init(_ node: ConfigurationNode) throws {
     self.init(endings: [])
-    try node.read([
-      "endings": { node throws(TrainingError) in endings = try node.texts() },
-      "weight-decay": { node throws(TrainingError) in weightDecay = try node.number() },
-      "learning-rate-factor": { node throws(TrainingError) in learningRateFactor = try node.number() },
+    try node.read(into: &self, [
+      "endings": { $0.endings = try $1.texts() },
+      "weight-decay": { $0.weightDecay = try $1.number() },
+      "learning-rate-factor": { $0.learningRateFactor = try $1.number() },
     ])
   }
 
