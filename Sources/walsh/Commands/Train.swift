@@ -59,6 +59,7 @@ struct Train: ParsableCommand {
     var run = try TrainingRun(
       configuration, in: destination, existing: force ? .replace : resume ? .resume : .refuse)
     let start = Date()
+    bar.clear()
     if !options.quiet { note(run.resumption ?? beginning(run)) }
     try run.run { update in
       bar.show(
@@ -101,7 +102,7 @@ struct Train: ParsableCommand {
     return "\(size) parameters, \(windows.count * windows.context) tokens to learn from"
   }
 
-  private func note(_ text: String) { FileHandle.standardError.write(Data("\r\u{1B}[2K\(text)\n".utf8)) }
+  private func note(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
 
   private func printLine(_ entry: TrainingHistory.Entry, _ tokensPerSecond: Double) {
     let line: JSON = [
@@ -109,9 +110,8 @@ struct Train: ParsableCommand {
       "validationLoss": entry.validationLoss.map { .number(JSONNumber($0)) } ?? .null,
       "tokensPerSecond": .number(JSONNumber(tokensPerSecond)), "learningRate": .number(JSONNumber(entry.learningRate)),
     ]
-    print(String(decoding: line.serialized(), as: UTF8.self))
-    // Whoever reads the lines through a pipe reads them as they come.
-    fflush(stdout)
+    // Not print, which keeps lines back when they go into a pipe.
+    FileHandle.standardOutput.write(Data(line.serialized() + [UInt8(ascii: "\n")]))
   }
 
   private func show(_ run: TrainingRun, seconds: Double) {
