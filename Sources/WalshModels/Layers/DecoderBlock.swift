@@ -23,7 +23,8 @@ public protocol DecoderBlock: Sendable {
   /// Runs the block over consecutive tokens.
   ///
   /// - Parameters:
-  ///   - x: the residual stream, shape `[tokens, hiddenSize]`.
+  ///   - x: the residual stream, shape `[tokens, hiddenSize]`; or, without a state, of several texts of one length at
+  ///     once, shape `[texts, tokens, hiddenSize]`, of which none sees another.
   ///   - state: what came before; nil for tokens that begin a text and are not continued.
   ///   - observer: sees each group's activation, and may stop the block there.
   /// - Returns: the residual stream behind the block, of the same shape; when the observer stops it, `x`.

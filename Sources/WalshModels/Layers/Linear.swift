@@ -1,6 +1,17 @@
 import WalshFormats
 import WalshTensor
 
+/// How a linear layer multiplies its input with its weight.
+public protocol LinearProduct: Sendable {
+  /// X·Wᵀ, differentiable in both where they are tracked.
+  ///
+  /// - Parameters:
+  ///   - x: any shape with `inputs` as its last extent.
+  ///   - weight: shape `[outputs, inputs]`.
+  /// - Returns: the shape of `x` with its last extent replaced by `outputs`.
+  func callAsFunction(_ x: Tensor, _ weight: Tensor) -> Tensor
+}
+
 /// A linear layer, y = x·Wᵀ + b.
 public struct Linear: Sendable {
   /// How the weight is held.
@@ -9,6 +20,8 @@ public struct Linear: Sendable {
     case dense(Tensor)
     /// Packed; products compute on the packed bits.
     case packed(PackedMatrix)
+    /// Full precision, multiplied in an arithmetic of its own, such as that of a training recipe.
+    case custom(Tensor, any LinearProduct)
   }
 
   /// W.
@@ -26,6 +39,7 @@ public struct Linear: Sendable {
     switch weight {
     case .dense(let w): w
     case .packed(let w): w.unpacked()
+    case .custom(let w, _): w
     }
   }
 
@@ -35,6 +49,7 @@ public struct Linear: Sendable {
       switch weight {
       case .dense(let w): x.matmulTransposed(w)
       case .packed(let w): w.multiply(x)
+      case .custom(let w, let multiply): multiply(x, w)
       }
     return bias.map { product.addingToRows($0) } ?? product
   }

@@ -18,9 +18,13 @@ public struct RotaryEmbedding: Sendable {
     table = Self.table(c.rotary, headSize: c.headSize)
   }
 
-  /// Every head of every row rotated; row i has position `positions[i]`.
+  /// Every head of every row rotated; row i of each text has position `positions[i]`.
   ///
   /// With dynamic scaling, texts beyond the model's context use a larger base, which depends on the last position.
+  ///
+  /// - Parameters:
+  ///   - x: shape `[tokens, heads · headSize]`, or `[texts, tokens, heads · headSize]`.
+  ///   - positions: one for each token.
   public func applied(to x: Tensor, positions: Range<Int>) -> Tensor {
     if case .dynamic(let factor) = configuration.scaling, positions.upperBound > maximumPositions {
       let stretch = factor * Double(positions.upperBound) / Double(maximumPositions) - (factor - 1)

@@ -77,10 +77,11 @@ public struct LlamaBlock: DecoderBlock {
     return h + down(gated)
   }
 
-  /// Rotary embedding, caching, attention; shapes `[T, H·d]`, `[T, Hk·d]`, `[T, Hk·d]` to `[T, H·d]`.
+  /// Rotary embedding, caching, attention; shapes `[T, H·d]`, `[T, Hk·d]`, `[T, Hk·d]` to `[T, H·d]`, or all of them with
+  /// an axis for texts in front.
   private func attend(q: Tensor, k: Tensor, v: Tensor, state: (any DecoderState)?) -> Tensor {
     let start = state?.tokenCount ?? 0
-    let positions = start..<start + q.rowCount
+    let positions = start..<start + q.shape[q.rank - 2]
     func placed(_ x: Tensor, norm: Tensor?) -> Tensor {
       keyStage.transformHeads(of: rotary.applied(to: normalizingHeads(of: x, by: norm), positions: positions))
     }
@@ -88,8 +89,8 @@ public struct LlamaBlock: DecoderBlock {
     let keys = placed(k, norm: keyNorm)
     guard let state else {
       let headSize = configuration.headSize
-      return attention(
-        queries, keyStage.cached(keys, headSize: headSize), keyStage.cached(v, headSize: headSize), start: start)
+      return attention.insideTexts(
+        queries, keyStage.cached(keys, headSize: headSize), keyStage.cached(v, headSize: headSize))
     }
     guard let cache = state as? KeyValueCache else {
       preconditionFailure("A Llama block keeps its state in a key-value cache.")

@@ -23,8 +23,8 @@ public struct RotaryTable: Sendable {
   /// Every head of every row rotated.
   ///
   /// - Parameters:
-  ///   - x: shape `[tokens, heads · headSize]`.
-  ///   - positions: the position of each row.
+  ///   - x: shape `[tokens, heads · headSize]`, or `[texts, tokens, heads · headSize]`.
+  ///   - positions: the position of each token, the same in all texts.
   public func applied(to x: Tensor, positions: some RandomAccessCollection<Int>) -> Tensor {
     var result = x.detached()
     apply(to: &result, positions: positions)
@@ -42,34 +42,38 @@ public struct RotaryTable: Sendable {
   /// Rotates every head of every row in place.
   ///
   /// - Parameters:
-  ///   - x: shape `[tokens, heads · headSize]`.
-  ///   - positions: the position of each row.
+  ///   - x: shape `[tokens, heads · headSize]`, or `[texts, tokens, heads · headSize]`.
+  ///   - positions: the position of each token, the same in all texts.
   public func apply(to x: inout Tensor, positions: some RandomAccessCollection<Int>) {
     turn(&x, positions: positions, by: 1)
   }
 
   private func turn(_ x: inout Tensor, positions: some RandomAccessCollection<Int>, by direction: Float) {
     precondition(
-      x.rowCount == positions.count && x.columns % headSize == 0,
+      x.columns % headSize == 0 && (x.count == 0 || !positions.isEmpty && x.rowCount % positions.count == 0),
       "Rotary embedding of heads of \(headSize) at \(positions.count) positions does not fit \(x.shape).")
     let half = headSize / 2
     let heads = x.columns / headSize
-    let width = x.columns
-    var cosines = [Float](repeating: 0, count: half)
-    var sines = cosines
+    let (width, rows) = (x.columns, x.rowCount)
+    let angles = positions.flatMap { position in inverseFrequencies.map { Float(position) * $0 } }
+    // Angles cost more than the rotation: texts of a batch and heads share them.
+    let cosines = angles.map { cos($0) * magnitude }
+    let sines = angles.map { sin($0) * magnitude * direction }
     x.withUnsafeMutableBufferPointer { p in
-      for (row, position) in positions.enumerated() {
-        for i in 0..<half {
-          let angle = Float(position) * inverseFrequencies[i]
-          cosines[i] = cos(angle) * magnitude
-          sines[i] = sin(angle) * magnitude * direction
-        }
-        for head in 0..<heads {
-          let start = row * width + head * headSize
-          for i in 0..<half {
-            let (a, b) = (p[start + i], p[start + half + i])
-            p[start + i] = a * cosines[i] - b * sines[i]
-            p[start + half + i] = b * cosines[i] + a * sines[i]
+      cosines.withUnsafeBufferPointer { cosines in
+        sines.withUnsafeBufferPointer { sines in
+          Parallel.forEachChunk(of: rows, size: 1 + (1 << 16) / max(1, width)) { rows in
+            for row in rows {
+              let table = row % positions.count * half
+              for head in 0..<heads {
+                let start = row * width + head * headSize
+                for i in 0..<half {
+                  let (a, b) = (p[start + i], p[start + half + i])
+                  p[start + i] = a * cosines[table + i] - b * sines[table + i]
+                  p[start + half + i] = b * cosines[table + i] + a * sines[table + i]
+                }
+              }
+            }
           }
         }
       }

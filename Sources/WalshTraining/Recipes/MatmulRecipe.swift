@@ -4,8 +4,11 @@ import WalshTensor
 ///
 ///     Y = X·Wᵀ     dX = E·W     dW = Eᵀ·X     with E = ∂L/∂Y
 ///
-/// A recipe is a value: it says for every operand of every product which transform, format, scaling and rounding it gets,
-/// prints as a table, and computes the products on the quantized numbers.
+/// A recipe says for every operand of every product which transform, format, scaling and rounding it gets, prints as a
+/// table, and computes the products on the quantized numbers. Get one by name with `named(_:)`.
+///
+/// A recipe is a value, except that one that learns from the run keeps what it has learned in `state`, an object that
+/// all copies of the recipe share. Make a fresh recipe for every run.
 public protocol MatmulRecipe: Sendable {
   /// The name on the command line, such as `nvfp4`.
   var name: String { get }
@@ -13,44 +16,25 @@ public protocol MatmulRecipe: Sendable {
   /// A row for every product and operand, for `--explain`.
   var table: [RecipeRow] { get }
 
+  /// What the recipe learns during the run; nil for recipes that do not.
+  var state: (any RecipeState)? { get }
+
   /// Y = X·Wᵀ, differentiable in both, in the arithmetic of the recipe.
   ///
+  /// The gradients are straight-through: dX and dW are the recipe's own products of E, as if quantization were the
+  /// identity. What the backward pass needs of X and W is kept in the form in which it enters that product, packed
+  /// where it is quantized. The result is Float32; biases are added by the caller, unquantized.
+  ///
   /// - Parameters:
-  ///   - x: shape `[tokens, inputs]`.
+  ///   - x: shape `[…, inputs]`; all leading axes together are the tokens.
   ///   - weight: shape `[outputs, inputs]`.
   ///   - layer: which layer at which step; keys the random numbers and selects what stays in high precision.
+  /// - Returns: shape `[…, outputs]`. NaN and infinity in an operand give NaN, never silence.
   func product(_ x: Tensor, _ weight: Tensor, layer: LayerContext) -> Tensor
 }
 
-/// One operand of one product of a recipe.
-public struct RecipeRow: Sendable, Hashable {
-  /// `forward`, `input gradient` or `weight gradient`.
-  public let product: String
-  /// `X`, `W` or `E`.
-  public let operand: String
-  /// The transform in front of quantization, such as `RHT 16`.
-  public let transform: String
-  /// Along which axis blocks and transforms run: `inputs`, `outputs` or `tokens`.
-  public let axis: String
-  /// The format, such as `NVFP4`.
-  public let format: String
-  /// How scales are shared and chosen, such as `16×16`.
-  public let scaling: String
-  /// `nearest` or `stochastic`.
-  public let rounding: String
-
-  public init(
-    product: String, operand: String, transform: String = "–", axis: String, format: String, scaling: String = "–",
-    rounding: String = "nearest"
-  ) {
-    self.product = product
-    self.operand = operand
-    self.transform = transform
-    self.axis = axis
-    self.format = format
-    self.scaling = scaling
-    self.rounding = rounding
-  }
+extension MatmulRecipe {
+  public var state: (any RecipeState)? { nil }
 }
 
 /// Which linear layer a product belongs to, and when.
