@@ -59,4 +59,16 @@ extension MatmulRecipe where Self == TableRecipe {
       products: ProductTable(
         forward: .both(.bfloat16), inputGradient: .both(operand), weightGradient: .both(operand)))
   }
+
+  /// MXFP4 with both operands of every product rotated by the Hadamard matrix of 32 along the contraction, E rounded
+  /// stochastically: the baseline that AdaHOP improves on.
+  public static var mxfp4InnerHadamard: TableRecipe { uniform(.hadamard, name: "mxfp4-iht") }
+
+  /// MXFP4 with every operand rotated along its outer axis and the product rotated back, as in HALO. With blocks along
+  /// the contraction this is no better than plain MXFP4; it is here to show that.
+  public static var mxfp4OuterHadamard: TableRecipe { uniform(.outerHadamard, name: "mxfp4-oht") }
+
+  private static func uniform(_ mode: ProductMode, name: String) -> TableRecipe {
+    TableRecipe(name: name, products: AdaHOPConfiguration().products(.all(mode)))
+  }
 }
