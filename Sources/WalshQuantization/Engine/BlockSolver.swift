@@ -51,13 +51,20 @@ struct BlockSolver {
     for (group, transform) in made { try weights.apply(transform, to: group) }
   }
 
+  /// How far beyond the largest calibrated activation the tensor scale reaches.
+  ///
+  /// A larger activation saturates, and a single one can spoil a text; scales in E4M3 have fifteen binades of range, of
+  /// which this costs one.
+  static let activationHeadroom: Float = 2
+
   /// Fixes the tensor scale of activations whose format has one, from the block in full precision.
   private func setActivationFormats(_ weights: inout BlockWeights, on hidden: HiddenStates) throws {
     let scaled = groups.filter { plan[$0].activations?.isTwoLevel == true }
     let statistics = try inputStatistics(of: scaled, in: weights, on: hidden, grams: false)
     for group in groups {
       guard let format = plan[group].activations else { continue }
-      weights.activations[group.id] = ActivationQuantizer(format: format, amax: statistics[group.id]?.maxMagnitude)
+      weights.activations[group.id] = ActivationQuantizer(
+        format: format, amax: (statistics[group.id]?.maxMagnitude).map { $0 * Self.activationHeadroom })
     }
   }
 
