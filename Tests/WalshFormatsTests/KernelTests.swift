@@ -93,7 +93,7 @@ struct KernelTests {
 
   @Test("integers under any Float32 scale", arguments: InstructionSet.available)
   func anyIntegerScale(isa: InstructionSet) throws {
-    let values: [Float] = [0, -0.0, 1e-45, 1e-38, 0.3, -2, 3e38, .infinity, .nan]
+    let values: [Float] = [0, -0.0, .leastNonzeroMagnitude, 0x1p-126, 0.3, -2, 3e38, .infinity, .nan]
     let x = Adversary.anything(values.count, 37)
     for format in [NumericFormat.intPerRow(4), .intPerRow(8, symmetric: false)] {
       let scales = BlockScales(
@@ -207,7 +207,8 @@ struct KernelTests {
         for (bits, symmetric) in [(2, true), (4, true), (4, false), (8, true), (8, false)] {
           let format = NumericFormat.intPerRow(bits, symmetric: symmetric)
           let zero = symmetric ? Float(1 << (bits - 1)) : 3
-          let scales = ScaleSearch.fractions.map { x.finiteAmax * $0 / format.element.largest } + [.infinity, 1e-42]
+          let scales =
+            ScaleSearch.fractions.map { x.finiteAmax * $0 / format.element.largest } + [.infinity, 0x1p-140]
           let zeros = [Float](repeating: zero, count: scales.count)
           x.withUnsafeBufferPointer { x in
             guard let base = x.baseAddress else { return }
