@@ -163,6 +163,29 @@ struct KernelTests {
     }
   }
 
+  @Test(
+    "random words are Philox', also where the counter's lower word overflows", arguments: InstructionSet.available)
+  func randomWords(isa: InstructionSet) {
+    let (key, prefix) = (0x0123_4567_89AB_CDEF as UInt64, 0xFEED_FACE_CAFE_BEEF as UInt64)
+    func halves(_ x: UInt64) -> SIMD2<UInt32> {
+      SIMD2(UInt32(truncatingIfNeeded: x), UInt32(truncatingIfNeeded: x >> 32))
+    }
+    let philox = Philox4x32(key: halves(key))
+    for first in [0, 5, 0xFFFF_FFF9, 0x1234_5678_9ABC] as [UInt64] {
+      for blocks in [1, 2, 7, 16, 33] {
+        // A word more than there are, which must stay.
+        var words = [UInt32](repeating: 7, count: 4 * blocks + 1)
+        walsh_random_words(isa.rawValue, key, prefix, first, blocks, &words)
+        let expected = (0..<blocks).flatMap { block -> [UInt32] in
+          let counter = SIMD4(lowHalf: halves(first + UInt64(block)), highHalf: halves(prefix))
+          let four = philox(counter)
+          return (0..<4).map { four[$0] }
+        }
+        #expect(words == expected + [7])
+      }
+    }
+  }
+
   @Test("squared errors of E2M1: the same sums for every instruction set", arguments: InstructionSet.available)
   func squaredErrors(isa: InstructionSet) {
     for columns in [1, 15, 16, 32] {
