@@ -16,6 +16,7 @@
   void walsh_encode_integers_##suffix(const float *, size_t, float, float, float, const uint32_t *, uint8_t *);      \
   size_t walsh_search_integers_##suffix(const float *, size_t, size_t, size_t, const float *, const float *, size_t, \
                                         float);                                                                      \
+  void walsh_random_words_##suffix(uint64_t, uint64_t, uint64_t, size_t, uint32_t *);                                \
   void walsh_range_##suffix(const float *, size_t, float *, float *);                                                \
   float walsh_finite_amax_##suffix(const float *, size_t);
 
@@ -73,6 +74,10 @@ void walsh_encode_integers(int isa, const float *x, size_t n, float scale, float
 size_t walsh_search_integers(int isa, const float *x, size_t rows, size_t columns, size_t stride,
                              const float *scales, const float *zeros, size_t count, float top) {
   return CALL(walsh_search_integers, x, rows, columns, stride, scales, zeros, count, top);
+}
+
+void walsh_random_words(int isa, uint64_t key, uint64_t prefix, uint64_t first, size_t blocks, uint32_t *words) {
+  CALL(walsh_random_words, key, prefix, first, blocks, words);
 }
 
 void walsh_range(int isa, const float *x, size_t n, float *lowest, float *highest) {

@@ -45,8 +45,7 @@ INLINE FN(f) FN(uniform)(const uint32_t *words) {
 
 #include "quantize_fp4_impl.h"
 #include "quantize_fp4_scales_impl.h"
-#include "quantize_integers_impl.h"
-
+#include "quantize_random_impl.h"
 void FN(walsh_range)(const float *x, size_t n, float *lowest, float *highest) {
   FN(f) lo = 0, hi = 0;
   FN(u) m = 0;
@@ -89,3 +88,5 @@ float FN(walsh_finite_amax)(const float *x, size_t n) {
   }
   return FN(float_of)(largest);
 }
+
+#include "quantize_integers_impl.h"

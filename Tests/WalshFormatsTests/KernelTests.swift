@@ -93,7 +93,7 @@ struct KernelTests {
 
   @Test("integers under any Float32 scale", arguments: InstructionSet.available)
   func anyIntegerScale(isa: InstructionSet) throws {
-    let values: [Float] = [0, -0.0, 1e-45, 1e-38, 0.3, -2, 3e38, .infinity, .nan]
+    let values: [Float] = [0, -0.0, .leastNonzeroMagnitude, 0x1p-126, 0.3, -2, 3e38, .infinity, .nan]
     let x = Adversary.anything(values.count, 37)
     for format in [NumericFormat.intPerRow(4), .intPerRow(8, symmetric: false)] {
       let scales = BlockScales(
@@ -163,6 +163,29 @@ struct KernelTests {
     }
   }
 
+  @Test(
+    "random words are Philox', also where the counter's lower word overflows", arguments: InstructionSet.available)
+  func randomWords(isa: InstructionSet) {
+    let (key, prefix) = (0x0123_4567_89AB_CDEF as UInt64, 0xFEED_FACE_CAFE_BEEF as UInt64)
+    func halves(_ x: UInt64) -> SIMD2<UInt32> {
+      SIMD2(UInt32(truncatingIfNeeded: x), UInt32(truncatingIfNeeded: x >> 32))
+    }
+    let philox = Philox4x32(key: halves(key))
+    for first in [0, 5, 0xFFFF_FFF9, 0x1234_5678_9ABC] as [UInt64] {
+      for blocks in [1, 2, 7, 16, 33] {
+        // A word more than there are, which must stay.
+        var words = [UInt32](repeating: 7, count: 4 * blocks + 1)
+        walsh_random_words(isa.rawValue, key, prefix, first, blocks, &words)
+        let expected = (0..<blocks).flatMap { block -> [UInt32] in
+          let counter = SIMD4(lowHalf: halves(first + UInt64(block)), highHalf: halves(prefix))
+          let four = philox(counter)
+          return (0..<4).map { four[$0] }
+        }
+        #expect(words == expected + [7])
+      }
+    }
+  }
+
   @Test("squared errors of E2M1: the same sums for every instruction set", arguments: InstructionSet.available)
   func squaredErrors(isa: InstructionSet) {
     for columns in [1, 15, 16, 32] {
@@ -207,7 +230,8 @@ struct KernelTests {
         for (bits, symmetric) in [(2, true), (4, true), (4, false), (8, true), (8, false)] {
           let format = NumericFormat.intPerRow(bits, symmetric: symmetric)
           let zero = symmetric ? Float(1 << (bits - 1)) : 3
-          let scales = ScaleSearch.fractions.map { x.finiteAmax * $0 / format.element.largest } + [.infinity, 1e-42]
+          let scales =
+            ScaleSearch.fractions.map { x.finiteAmax * $0 / format.element.largest } + [.infinity, 0x1p-140]
           let zeros = [Float](repeating: zero, count: scales.count)
           x.withUnsafeBufferPointer { x in
             guard let base = x.baseAddress else { return }

@@ -78,6 +78,10 @@ void walsh_encode_integers(int isa, const float *x, size_t n, float scale, float
 size_t walsh_search_integers(int isa, const float *x, size_t rows, size_t columns, size_t stride,
                              const float *scales, const float *zeros, size_t count, float top);
 
+/// The words of the generator Philox 4x32-10 at `blocks` counters, four each: the lower half of a counter is `first`,
+/// first + 1, ..., the upper half is `prefix`.
+void walsh_random_words(int isa, uint64_t key, uint64_t prefix, uint64_t first, size_t blocks, uint32_t *words);
+
 /// The least and the greatest of 0 and the n values; both NaN when a value is NaN or infinite.
 void walsh_range(int isa, const float *x, size_t n, float *lowest, float *highest);
 
