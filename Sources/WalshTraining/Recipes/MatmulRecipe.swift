@@ -5,7 +5,7 @@ import WalshTensor
 ///     Y = X·Wᵀ     dX = E·W     dW = Eᵀ·X     with E = ∂L/∂Y
 ///
 /// A recipe says for every operand of every product which transform, format, scaling and rounding it gets, prints as a
-/// table, and computes the products on the quantized numbers. Get one by name with `named(_:)`.
+/// table, and computes the products on the quantized numbers. Get one by name with `MatmulRecipes.named(_:)`.
 ///
 /// A recipe is a value, except that one that learns from the run keeps what it has learned in `state`, an object that
 /// all copies of the recipe share. Make a fresh recipe for every run.

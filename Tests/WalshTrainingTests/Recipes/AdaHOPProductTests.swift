@@ -1,0 +1,155 @@
+import TestSupport
+import Testing
+import WalshFormats
+import WalshTensor
+
+@testable import WalshTraining
+
+@Suite("AdaHOP 2.5 and 2.6: rotation and outlier extraction")
+struct AdaHOPProductTests {
+  private func product(_ treatment: ProductTreatment, _ a: Tensor, _ b: Tensor) -> Tensor {
+    let product = LayerProduct(treatment: treatment, layer: RecipeFixtures.layer(), name: "forward")
+    return product(a, product.prepareRight(b))
+  }
+
+  @Test("5.4 without quantization extraction changes nothing, exactly, for numbers that Float32 holds exactly", arguments: [
+    OutlierExtraction.left(.energy, count: 7), .right(.energy, count: 7), .left(.magnitude, count: 1000),
+    .right(.magnitude, count: 3), .none,
+  ])
+  func identity(extraction: OutlierExtraction) {
+    let (a, b) = (RecipeFixtures.integers(40, 64, "a"), RecipeFixtures.integers(50, 64, "b"))
+    let rotated = OperandTreatment(.float32, rotation: OperandRotation(size: 16))
+    let exact = RecipeFixtures.product(a, b)
+    for operand in [OperandTreatment.float32, rotated] {
+      #expect(product(ProductTreatment(left: operand, right: operand, extraction: extraction), a, b) == exact)
+    }
+  }
+
+  @Test("5.4 outer rotation is undone, also where the outer axes are padded")
+  func outerIdentity() {
+    let (a, b) = (RecipeFixtures.integers(33, 64, "a"), RecipeFixtures.integers(50, 64, "b"))
+    let treatment = ProductTreatment(left: .float32, right: .float32, outerHadamard: 16)
+    #expect(product(treatment, a, b) == RecipeFixtures.product(a, b))
+  }
+
+  private let quantized = OperandTreatment.nearest(.mxfp4, rotation: OperandRotation(size: 32))
+
+  @Test("5.5 extracted rows are the bfloat16 product, bit for bit, whatever the outliers' size", arguments: [
+    Float(1), 30, 1e6,
+  ])
+  func exactRows(factor: Float) {
+    var a = RecipeFixtures.normal(96, 128, "a")
+    let outliers = [3, 40, 95]
+    a.withUnsafeMutableBufferPointer { a in for i in outliers { for j in 0..<128 { a[i * 128 + j] *= 10 * factor } } }
+    let b = RecipeFixtures.normal(64, 128, "b")
+    let exact = a.roundedToBFloat16().gatheringRows(outliers).matmulTransposed(b.roundedToBFloat16())
+    let left = product(ProductTreatment(left: quantized, right: quantized, extraction: .left(.energy, count: 3)), a, b)
+    #expect(bitPatterns(left.gatheringRows(outliers)) == bitPatterns(exact))
+    // The same matrix on the right: its rows are columns of the product.
+    let right = product(ProductTreatment(left: quantized, right: quantized, extraction: .right(.energy, count: 3)), b, a)
+    let columns = b.roundedToBFloat16().matmulTransposed(a.roundedToBFloat16().gatheringRows(outliers))
+    #expect(bitPatterns(right.transposed().gatheringRows(outliers)) == bitPatterns(columns.transposed()))
+    // What is left is the product of the cleaned matrix.
+    let clean = product(.both(quantized), a.zeroingRows(outliers), b)
+    let rest = (0..<96).filter { !outliers.contains($0) }
+    #expect(left.gatheringRows(rest) == clean.gatheringRows(rest))
+  }
+
+  @Test("the largest rows, ties by the lowest index, at most as many as there are")
+  func ranking() {
+    let x = Tensor([1, 1, 0, 1.9, 1, 1, 0, 0], shape: [4, 2])
+    #expect(OutlierExtraction.Ranking.energy.largestRows(of: x, count: 1) == [1])
+    #expect(OutlierExtraction.Ranking.energy.largestRows(of: x, count: 2) == [0, 1])
+    #expect(OutlierExtraction.Ranking.magnitude.largestRows(of: x, count: 2) == [0, 1])
+    #expect(OutlierExtraction.Ranking.energy.largestRows(of: x, count: 64) == [0, 1, 2, 3])
+    let bad = Tensor([1, 1, .nan, 0, 9, 9], shape: [3, 2])
+    for ranking in OutlierExtraction.Ranking.allCases { #expect(ranking.largestRows(of: bad, count: 1) == [1]) }
+  }
+
+  @Test("the caller's tensors are never changed")
+  func untouched() {
+    let (a, b) = (RecipeFixtures.normal(64, 32, "a"), RecipeFixtures.normal(64, 32, "b"))
+    let (a0, b0) = (a.values, b.values)
+    for extraction in [OutlierExtraction.left(.energy, count: 8), .right(.energy, count: 8)] {
+      _ = product(ProductTreatment(left: quantized, right: quantized, extraction: extraction), a, b)
+    }
+    #expect(a.values == a0 && b.values == b0)
+  }
+
+  /// Section 4.2: plain, IHT, OHT, OE-left, OE-right.
+  private static let study: [(pair: String, errors: [Double])] = [
+    ("RR", [0.191, 0.157, 0.188, 0.039, 0.148]), ("RC", [0.161, 0.160, 0.160, 0.040, 0.040]),
+    ("RN", [0.157, 0.157, 0.158, 0.039, 0.152]), ("CR", [0.379, 0.314, 0.378, 0.295, 0.297]),
+    ("CC", [0.189, 0.151, 0.186, 0.142, 0.037]), ("CN", [0.188, 0.153, 0.188, 0.145, 0.148]),
+    ("NR", [0.186, 0.153, 0.186, 0.148, 0.144]), ("NC", [0.159, 0.159, 0.159, 0.154, 0.040]),
+    ("NN", [0.158, 0.158, 0.158, 0.152, 0.152]),
+  ]
+
+  /// A [m, k] as it is used, with 1 row or column in 64 times 30. The study has 16 of 1024 and extracts 64; here it is
+  /// half of each.
+  private func operand(_ pattern: Character, _ name: String) -> Tensor {
+    let n = 512
+    var x = RecipeFixtures.normal(n, n, name)
+    x.withUnsafeMutableBufferPointer { x in
+      for k in 0..<8 {
+        let line = k * 61 + 5
+        for i in 0..<n {
+          if pattern == "R" { x[line * n + i] *= 30 }
+          if pattern == "C" { x[i * n + line] *= 30 }
+        }
+      }
+    }
+    return x
+  }
+
+  @Test("4.2 the synthetic study of all nine pairs, at half its size")
+  func pairStudy() {
+    var errors: [String: [Double]] = [:]
+    var configuration = AdaHOPConfiguration()
+    configuration.extractionCount = 32
+    for (pair, expected) in Self.study {
+      let patterns = Array(pair)
+      let a = operand(patterns[0], "a")
+      // The product takes B [k, n]; operands are stored with the contraction last.
+      let b = operand(patterns[1], "b").transposed()
+      let exact = RecipeFixtures.product(a, b)
+      let modes: [ProductMode] = [.none, .hadamard, .outerHadamard, .extractLeft, .extractRight]
+      let found = modes.map { relativeError(product(configuration.products(.all($0)).forward, a, b), exact) }
+      for (error, target) in zip(found, expected) { #expect(abs(error / target - 1) < 0.15, "\(pair) \(found)") }
+      errors[pair] = found
+    }
+    for (pair, found) in errors {
+      let (plain, inner, outer, left, right) = (found[0], found[1], found[2], found[3], found[4])
+      if ["CN", "NR", "CC", "RR", "CR"].contains(pair) {
+        #expect(inner < 0.9 * plain, "\(pair)")
+      } else {
+        #expect(abs(inner / plain - 1) < 0.03, "\(pair)")
+      }
+      #expect(abs(outer / plain - 1) < 0.03, "\(pair)")
+      // Wrong side: like IHT.
+      let isLeft = pair.hasPrefix("R")
+      let isRight = pair.hasSuffix("C")
+      #expect(isLeft ? left * 3 < inner : abs(left / inner - 1) < 0.08, "\(pair)")
+      #expect(isRight ? right * 3 < inner : abs(right / inner - 1) < 0.08, "\(pair)")
+    }
+  }
+
+  @Test("5.9 gradients are the formulas of each mode, and reach W", arguments: ProductMode.allCases)
+  func formulas(mode: ProductMode) {
+    var configuration = AdaHOPConfiguration()
+    configuration.roundsStochastically = false
+    configuration.extractionCount = 8
+    let (x, w, e) = (
+      RecipeFixtures.heavy(96, 64, "x"), RecipeFixtures.normal(64, 64, "w"), RecipeFixtures.heavy(96, 64, "e")
+    )
+    let recipe = TableRecipe(name: "test", products: configuration.products(.all(mode)))
+    let (y, dx, dw) = RecipeFixtures.run(recipe, x, w, e)
+    let treatment = configuration.products(.all(mode)).forward
+    #expect(y == product(treatment, x, w))
+    #expect(dx == product(treatment, e, w.transposed()))
+    let weightMode = mode == .extractLeft ? ProductMode.hadamard : mode
+    #expect(dw == product(configuration.products(.all(weightMode)).forward, e.transposed(), x.transposed()))
+    let exact = RecipeFixtures.run(.fp32, x, w, e)
+    #expect(relativeError(dw, exact.dw) < 0.25 && relativeError(dx, exact.dx) < 0.25 && relativeError(y, exact.y) < 0.25)
+  }
+}
