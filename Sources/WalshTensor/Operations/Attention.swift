@@ -144,7 +144,8 @@ public struct CausalAttention: Sendable {
                   let s = p + rows * span
                   weigh(panel, d: d, q + queryOffset, width, k + keyOffset, keyWidth, into: p)
                   BLAS.gemm(
-                    transposeA: true, m: span, n: d, k: rows, a: p, lda: span, b: g + queryOffset, ldb: width, beta: 1,
+                    transposeA: true, m: span, n: d, k: rows, a: p, lda: span, b: g + queryOffset, ldb: width,
+                    beta: 1,
                     c: dv + keyOffset, ldc: keyWidth)
                   BLAS.gemm(
                     transposeB: true, m: rows, n: span, k: d, a: g + queryOffset, lda: width, b: v + keyOffset,
@@ -159,7 +160,8 @@ public struct CausalAttention: Sendable {
                     m: rows, n: d, k: span, a: s, lda: span, b: k + keyOffset, ldb: keyWidth, c: dq + queryOffset,
                     ldc: width)
                   BLAS.gemm(
-                    transposeA: true, m: span, n: d, k: rows, a: s, lda: span, b: q + queryOffset, ldb: width, beta: 1,
+                    transposeA: true, m: span, n: d, k: rows, a: s, lda: span, b: q + queryOffset, ldb: width,
+                    beta: 1,
                     c: dk + keyOffset, ldc: keyWidth)
                 }
               }
