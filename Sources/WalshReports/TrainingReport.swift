@@ -29,7 +29,8 @@ extension Report {
     typealias Point = SeriesChart.Series.Point
     // A drawing shows no more points than it has room for.
     let spacing = max(1, entries.count / 150)
-    let shown = entries.enumerated().filter { $0.offset % spacing == 0 || $0.offset == entries.count - 1 }.map(\.element)
+    let shown = entries.enumerated().filter { $0.offset % spacing == 0 || $0.offset == entries.count - 1 }.map(
+      \.element)
     func point(_ step: Int, _ y: Double) -> Point { Point(x: Double(step), y: y, name: "step \(step)") }
     var losses = [SeriesChart.Series("training", shown.map { point($0.step, $0.loss) })]
     if !validated.isEmpty { losses.append(SeriesChart.Series("held out", validated.map { point($0.0, $0.1) })) }

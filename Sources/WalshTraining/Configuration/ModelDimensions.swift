@@ -50,7 +50,8 @@ public struct ModelDimensions: Sendable, Hashable {
     return try ModelConfiguration(
       [
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": .number(.init(vocabularySize)),
-        "hidden_size": .number(.init(width)), "intermediate_size": .number(.init(intermediate ?? defaultIntermediate)),
+        "hidden_size": .number(.init(width)),
+        "intermediate_size": .number(.init(intermediate ?? defaultIntermediate)),
         "num_hidden_layers": .number(.init(layers)), "num_attention_heads": .number(.init(heads)),
         "num_key_value_heads": .number(.init(keyHeads)), "head_dim": .number(.init(headSize)),
         "max_position_embeddings": .number(.init(context)), "rms_norm_eps": 1e-5, "hidden_act": "silu",

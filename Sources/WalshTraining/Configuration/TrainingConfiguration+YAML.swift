@@ -49,32 +49,34 @@ extension TrainingConfiguration {
   public init(yaml: String, named name: String) throws {
     self.init()
     let root = try ConfigurationNode(parsing: yaml, named: name)
-    try root.read(into: &self, [
-      "model": { try $0.model.read($1) },
-      "text": { $0.text = try $1.texts() },
-      "tokenizer": { $0.tokenizer = try $1.text() },
-      "recipe": { $0.recipe = try $1.text() },
-      "steps": { $0.steps = try $1.integer() },
-      "batch": { $0.batch = try $1.integer() },
-      "accumulation": { $0.accumulation = try $1.integer() },
-      "context": { $0.context = try $1.integer() },
-      "learning-rate": { $0.learningRate = try $1.number() },
-      "warm-up": { $0.warmUp = try $1.integer() },
-      "schedule": { $0.schedule = try $1.choice() },
-      "final-share": { $0.finalShare = try $1.number() },
-      "decay-share": { $0.decayShare = try $1.number() },
-      "weight-decay": { $0.optimizer.weightDecay = try $1.number() },
-      "beta1": { $0.optimizer.beta1 = try $1.number() },
-      "beta2": { $0.optimizer.beta2 = try $1.number() },
-      "epsilon": { $0.optimizer.epsilon = try $1.number() },
-      "groups": { $0.groups = try $1.elements().map(ParameterGroup.init) },
-      "clip": { $0.clip = try $1.number() },
-      "seed": { $0.seed = UInt64(try $1.integer()) },
-      "validation": { try $0.readValidation($1) },
-      "checkpoint-interval": { $0.checkpointInterval = try $1.integer() },
-      "log-interval": { $0.logInterval = try $1.integer() },
-      "gradient-checkpointing": { $0.gradientCheckpointing = try $1.flag() },
-    ])
+    try root.read(
+      into: &self,
+      [
+        "model": { try $0.model.read($1) },
+        "text": { $0.text = try $1.texts() },
+        "tokenizer": { $0.tokenizer = try $1.text() },
+        "recipe": { $0.recipe = try $1.text() },
+        "steps": { $0.steps = try $1.integer() },
+        "batch": { $0.batch = try $1.integer() },
+        "accumulation": { $0.accumulation = try $1.integer() },
+        "context": { $0.context = try $1.integer() },
+        "learning-rate": { $0.learningRate = try $1.number() },
+        "warm-up": { $0.warmUp = try $1.integer() },
+        "schedule": { $0.schedule = try $1.choice() },
+        "final-share": { $0.finalShare = try $1.number() },
+        "decay-share": { $0.decayShare = try $1.number() },
+        "weight-decay": { $0.optimizer.weightDecay = try $1.number() },
+        "beta1": { $0.optimizer.beta1 = try $1.number() },
+        "beta2": { $0.optimizer.beta2 = try $1.number() },
+        "epsilon": { $0.optimizer.epsilon = try $1.number() },
+        "groups": { $0.groups = try $1.elements().map(ParameterGroup.init) },
+        "clip": { $0.clip = try $1.number() },
+        "seed": { $0.seed = UInt64(try $1.integer()) },
+        "validation": { try $0.readValidation($1) },
+        "checkpoint-interval": { $0.checkpointInterval = try $1.integer() },
+        "log-interval": { $0.logInterval = try $1.integer() },
+        "gradient-checkpointing": { $0.gradientCheckpointing = try $1.flag() },
+      ])
   }
 
   private mutating func readValidation(_ node: ConfigurationNode) throws {
@@ -110,7 +112,8 @@ extension TrainingConfiguration {
       ("seed", "\(seed)"),
     ]
     switch validation {
-    case .text(let file): settings.append(("validation", "{ text: \(quoted(file)), interval: \(validationInterval) }"))
+    case .text(let file):
+      settings.append(("validation", "{ text: \(quoted(file)), interval: \(validationInterval) }"))
     case .share(let share): settings.append(("validation", "{ share: \(share), interval: \(validationInterval) }"))
     case nil: break
     }
@@ -127,21 +130,25 @@ extension TrainingConfiguration {
 
 extension ModelDimensions {
   fileprivate mutating func read(_ node: ConfigurationNode) throws {
-    try node.read(into: &self, [
-      "layers": { $0.layers = try $1.integer() },
-      "width": { $0.width = try $1.integer() },
-      "heads": { $0.heads = try $1.integer() },
-      "key-heads": { $0.keyHeads = try $1.integer() },
-      "head-size": { $0.headSize = try $1.integer() },
-      "intermediate": { $0.intermediate = try $1.integer() },
-      "vocabulary": { $0.vocabulary = try $1.integer() },
-      "tie": { $0.tie = try $1.flag() },
-      "rope-theta": { $0.ropeTheta = try $1.number() },
-    ])
+    try node.read(
+      into: &self,
+      [
+        "layers": { $0.layers = try $1.integer() },
+        "width": { $0.width = try $1.integer() },
+        "heads": { $0.heads = try $1.integer() },
+        "key-heads": { $0.keyHeads = try $1.integer() },
+        "head-size": { $0.headSize = try $1.integer() },
+        "intermediate": { $0.intermediate = try $1.integer() },
+        "vocabulary": { $0.vocabulary = try $1.integer() },
+        "tie": { $0.tie = try $1.flag() },
+        "rope-theta": { $0.ropeTheta = try $1.number() },
+      ])
   }
 
   fileprivate var settings: String {
-    let optional = [("heads", heads), ("key-heads", keyHeads), ("head-size", headSize), ("intermediate", intermediate)]
+    let optional = [
+      ("heads", heads), ("key-heads", keyHeads), ("head-size", headSize), ("intermediate", intermediate),
+    ]
     return
       (["layers: \(layers)", "width: \(width)"]
       + optional.compactMap { key, value in value.map { "\(key): \($0)" } }
@@ -152,11 +159,13 @@ extension ModelDimensions {
 extension ParameterGroup {
   fileprivate init(_ node: ConfigurationNode) throws {
     self.init(endings: [])
-    try node.read(into: &self, [
-      "endings": { $0.endings = try $1.texts() },
-      "weight-decay": { $0.weightDecay = try $1.number() },
-      "learning-rate-factor": { $0.learningRateFactor = try $1.number() },
-    ])
+    try node.read(
+      into: &self,
+      [
+        "endings": { $0.endings = try $1.texts() },
+        "weight-decay": { $0.weightDecay = try $1.number() },
+        "learning-rate-factor": { $0.learningRateFactor = try $1.number() },
+      ])
   }
 
   fileprivate func settings(_ list: ([String]) -> String) -> String {

@@ -60,7 +60,8 @@ public struct TrainingConfiguration: Sendable, Hashable {
   /// The learning rates.
   public var rates: Schedule {
     Schedule(
-      shape: schedule, peak: learningRate, finalShare: finalShare, warmUp: warmUp ?? steps / 20, decayShare: decayShare,
+      shape: schedule, peak: learningRate, finalShare: finalShare, warmUp: warmUp ?? steps / 20,
+      decayShare: decayShare,
       steps: steps)
   }
 
@@ -83,7 +84,8 @@ public struct TrainingConfiguration: Sendable, Hashable {
       ("learning-rate", learningRate, 1e-12...1e3), ("final-share", finalShare, 0...1),
       ("decay-share", decayShare, 0...1), ("weight-decay", optimizer.weightDecay, 0...1e3),
       ("beta1", optimizer.beta1, 0...0.999_999), ("beta2", optimizer.beta2, 0...0.999_999_99),
-      ("epsilon", optimizer.epsilon, 1e-30...1), ("clip", clip, 1e-9...1e9), ("rope-theta", model.ropeTheta, 1...1e15),
+      ("epsilon", optimizer.epsilon, 1e-30...1), ("clip", clip, 1e-9...1e9),
+      ("rope-theta", model.ropeTheta, 1...1e15),
     ] as [(String, Double, ClosedRange<Double>)] where !range.contains(value) {
       throw TrainingError("\(key) \(value)", "it must be a number from \(range.lowerBound) to \(range.upperBound).")
     }

@@ -21,7 +21,8 @@ public struct PackedWindows: Sendable, Equatable {
     guard tokens.count > context else {
       throw TrainingError(
         "context \(context)",
-        "the text has only \(tokens.count) tokens and a window needs \(context + 1); give more text or a shorter context.")
+        "the text has only \(tokens.count) tokens and a window needs \(context + 1); give more text or a shorter context."
+      )
     }
     self.init(tokens: tokens, context: context, first: 0, count: (tokens.count - 1) / context)
   }

@@ -100,7 +100,7 @@ public struct Trainer: Sendable {
 
   // MARK: One batch
 
-  private func differentiate(
+  func differentiate(
     _ batch: DataLoader.Batch, microBatch: Int
   ) throws -> (loss: Double, gradients: [Tensor]) {
     let variables = parameters.map { $0.tracked() }

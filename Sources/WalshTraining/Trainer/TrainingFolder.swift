@@ -53,7 +53,9 @@ struct TrainingFolder {
     try write(state, architecture: architecture, to: model)
     let kept = [tensors(of: state.step), record(of: state.step)].map(\.lastPathComponent)
     let stale = (try? FileManager.default.contentsOfDirectory(atPath: states.path(percentEncoded: false))) ?? []
-    for name in stale where !kept.contains(name) { try? FileManager.default.removeItem(at: states.appending(path: name)) }
+    for name in stale where !kept.contains(name) {
+      try? FileManager.default.removeItem(at: states.appending(path: name))
+    }
   }
 
   private func write(_ state: TrainingState, architecture: Architecture, to file: URL) throws {

@@ -20,6 +20,8 @@ public struct TrainingRun {
 
   private let heldOut: PackedWindows?
   private let checksum: UInt64
+  /// Steps since the last entry of the history, and how long they took.
+  private var timed = (seconds: 0.0, tokens: 0)
   private var place: TrainingFolder { TrainingFolder(url: folder) }
 
   /// The configuration of the run in `folder`, to resume it without saying again what it does; nil when there is none
@@ -44,7 +46,7 @@ public struct TrainingRun {
     try configuration.check()
     self.configuration = configuration
     self.folder = folder
-    let recipe = try recipe(named: configuration.recipe)
+    let recipe = try MatmulRecipes.named(configuration.recipe)
     let place = TrainingFolder(url: folder)
     // A folder whose run has not made a step holds nothing worth keeping, and begins again.
     let resumes = try existing == .resume && place.exists && place.step() > 0
@@ -102,29 +104,36 @@ public struct TrainingRun {
   /// Makes the steps that are left.
   ///
   /// - Parameter observer: told after each step.
-  /// - Throws: `TrainingError` when the loss is lost, `CheckpointError` when the disk refuses; the last checkpoint stays.
+  /// - Throws: what `advance()` throws.
   public mutating func run(_ observer: (TrainingUpdate) -> Void = { _ in }) throws {
-    let tokensPerStep = configuration.batch * configuration.accumulation * configuration.context
-    var (seconds, steps) = (0.0, 0)
-    while trainer.step < configuration.steps {
-      let start = ContinuousClock.now
-      let outcome: Trainer.Outcome
-      do { outcome = try trainer.advance() } catch let error as TrainingError {
-        throw TrainingError(error.subject, "\(error.cause) \(lastCheckpoint)")
-      }
-      let time = start.duration(to: .now)
-      seconds += Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
-      steps += 1
-      let entry = try entry(for: outcome)
-      if let entry { history.entries.append(entry) }
-      let isSaved = trainer.step % configuration.checkpointInterval == 0 || trainer.step == configuration.steps
-      if isSaved { try save() }
-      observer(
-        TrainingUpdate(
-          step: trainer.step, steps: configuration.steps, loss: outcome.loss,
-          tokensPerSecond: Double(tokensPerStep * steps) / seconds, entry: entry, isSaved: isSaved))
-      if entry != nil { (seconds, steps) = (0, 0) }
+    while trainer.step < configuration.steps { observer(try advance()) }
+  }
+
+  /// Makes one step, with the measurement and the checkpoint that are due after it.
+  ///
+  /// - Throws: `TrainingError` when the loss is lost, `CheckpointError` when the disk refuses; the last checkpoint stays.
+  @discardableResult
+  public mutating func advance() throws -> TrainingUpdate {
+    let start = ContinuousClock.now
+    let outcome: Trainer.Outcome
+    do { outcome = try trainer.advance() } catch let error as TrainingError {
+      throw TrainingError(error.subject, "\(error.cause) \(lastCheckpoint)")
     }
+    timed.seconds += start.duration(to: .now) / .seconds(1)
+    timed.tokens += configuration.batch * configuration.accumulation * configuration.context
+    let tokensPerSecond = Double(timed.tokens) / timed.seconds
+    let entry = try entry(for: outcome)
+    if let entry {
+      history.entries.append(entry)
+      timed = (0, 0)
+    }
+    if trainer.step % configuration.checkpointInterval == 0 || trainer.step == configuration.steps {
+      try place.write(
+        TrainingState(trainer, checksum: checksum, history: history), architecture: trainer.architecture)
+    }
+    return TrainingUpdate(
+      step: trainer.step, steps: configuration.steps, loss: outcome.loss, tokensPerSecond: tokensPerSecond,
+      entry: entry)
   }
 
   /// What to note of the step just made; nil for nothing.
@@ -136,11 +145,6 @@ public struct TrainingRun {
     else { return nil }
     return TrainingHistory.Entry(
       step: trainer.step, loss: outcome.loss, validationLoss: validationLoss, learningRate: outcome.learningRate)
-  }
-
-  private func save() throws {
-    try place.write(
-      TrainingState(trainer, checksum: checksum, history: history), architecture: trainer.architecture)
   }
 
   private var lastCheckpoint: String {
@@ -160,7 +164,8 @@ extension TrainingFolder {
     if begun.model.vocabulary != configuration.model.vocabulary {
       throw TrainingError(
         "vocabulary \(configuration.model.vocabulary)",
-        "the run in \(url.path(percentEncoded: false)) was begun with \(begun.model.vocabulary); resume it with that.")
+        "the run in \(url.path(percentEncoded: false)) was begun with \(begun.model.vocabulary); resume it with that."
+      )
     }
     let free = ["steps", "text", "validation", "checkpoint-interval", "log-interval", "gradient-checkpointing"]
     let known = Dictionary(begun.settings, uniquingKeysWith: { $1 })
@@ -170,7 +175,8 @@ extension TrainingFolder {
       if value != known[key] {
         throw TrainingError(
           "\(key) \(value ?? "not given")",
-          "the run in \(url.path(percentEncoded: false)) was begun with \(known[key] ?? "none"); resume it with that.")
+          "the run in \(url.path(percentEncoded: false)) was begun with \(known[key] ?? "none"); resume it with that."
+        )
       }
     }
     let stored = try Checkpoint(folder: url).configuration().llama()

@@ -13,8 +13,6 @@ public struct TrainingUpdate: Sendable {
   public let tokensPerSecond: Double
   /// The entry of the history; nil for a step that is not logged.
   public let entry: TrainingHistory.Entry?
-  /// The step's checkpoint is on the disk.
-  public let isSaved: Bool
 }
 
 /// The largest amount of memory that this process has had, in bytes.

@@ -84,14 +84,15 @@ struct Train: ParsableCommand {
   // MARK: Output
 
   private func showTable(_ configuration: TrainingConfiguration) throws {
-    let rows = try WalshTraining.recipe(named: configuration.recipe).table
+    let rows = try MatmulRecipes.named(configuration.recipe).table
     if options.json {
       return printJSON(
         .array(
           rows.map { row in .object(JSONObject(zip(RecipeRow.headings, row.cells).map { ($0, .string($1)) })) }))
     }
     let table = Table(
-      columns: RecipeRow.headings.map { Table.Column($0, .leading) }, rows: rows.map { $0.cells.map { Table.Cell($0) } }
+      columns: RecipeRow.headings.map { Table.Column($0, .leading) },
+      rows: rows.map { $0.cells.map { Table.Cell($0) } }
     )
     print(TextTable(table).text(.standard))
   }
@@ -108,7 +109,8 @@ struct Train: ParsableCommand {
     let line: JSON = [
       "step": .number(JSONNumber(entry.step)), "loss": .number(JSONNumber(entry.loss)),
       "validationLoss": entry.validationLoss.map { .number(JSONNumber($0)) } ?? .null,
-      "tokensPerSecond": .number(JSONNumber(tokensPerSecond)), "learningRate": .number(JSONNumber(entry.learningRate)),
+      "tokensPerSecond": .number(JSONNumber(tokensPerSecond)),
+      "learningRate": .number(JSONNumber(entry.learningRate)),
     ]
     // Not print, which keeps lines back when they go into a pipe.
     FileHandle.standardOutput.write(Data(line.serialized() + [UInt8(ascii: "\n")]))

@@ -17,7 +17,8 @@ public struct TokenizerTraining: Sendable {
 
   public init(vocabularySize: Int, minimumCount: Int = 2) {
     precondition(
-      vocabularySize >= Self.smallestVocabulary, "A byte-level vocabulary has at least \(Self.smallestVocabulary) tokens.")
+      vocabularySize >= Self.smallestVocabulary,
+      "A byte-level vocabulary has at least \(Self.smallestVocabulary) tokens.")
     self.vocabularySize = vocabularySize
     self.minimumCount = minimumCount
   }
