@@ -98,11 +98,10 @@ extension Rounding {
 extension RandomStream {
   /// Calls `body` with the words at positions `first`, `first` + 1, … of the stream.
   func withWords<R>(from first: Int, count: Int, _ body: (UnsafePointer<UInt32>) -> R) -> R {
-    let blocks = first / 4..<(first + count + 3) / 4
-    return withUnsafeTemporaryAllocation(of: SIMD4<UInt32>.self, capacity: max(1, blocks.count)) { buffer in
-      for (i, block) in blocks.enumerated() { buffer.initializeElement(at: i, to: words(at: UInt64(block))) }
-      let words = UnsafeRawBufferPointer(buffer).assumingMemoryBound(to: UInt32.self)
+    let blocks = (first + count + 3) / 4 - first / 4
+    return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: max(4, 4 * blocks)) { words in
       guard let base = words.baseAddress else { preconditionFailure("A buffer of random words has an address.") }
+      walsh_random_words(InstructionSet.best.rawValue, key, counterPrefix, UInt64(first / 4), blocks, base)
       return body(base + first % 4)
     }
   }
