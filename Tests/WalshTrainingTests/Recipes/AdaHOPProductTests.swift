@@ -12,10 +12,12 @@ struct AdaHOPProductTests {
     return product(a, product.prepareRight(b))
   }
 
-  @Test("5.4 without quantization extraction changes nothing, exactly, for numbers that Float32 holds exactly", arguments: [
-    OutlierExtraction.left(.energy, count: 7), .right(.energy, count: 7), .left(.magnitude, count: 1000),
-    .right(.magnitude, count: 3), .none,
-  ])
+  @Test(
+    "5.4 without quantization extraction changes nothing, exactly, for numbers that Float32 holds exactly",
+    arguments: [
+      OutlierExtraction.left(.energy, count: 7), .right(.energy, count: 7), .left(.magnitude, count: 1000),
+      .right(.magnitude, count: 3), .none,
+    ])
   func identity(extraction: OutlierExtraction) {
     let (a, b) = (RecipeFixtures.integers(40, 64, "a"), RecipeFixtures.integers(50, 64, "b"))
     let rotated = OperandTreatment(.float32, rotation: OperandRotation(size: 16))
@@ -34,19 +36,23 @@ struct AdaHOPProductTests {
 
   private let quantized = OperandTreatment.nearest(.mxfp4, rotation: OperandRotation(size: 32))
 
-  @Test("5.5 extracted rows are the bfloat16 product, bit for bit, whatever the outliers' size", arguments: [
-    Float(1), 30, 1e6,
-  ])
+  @Test(
+    "5.5 extracted rows are the bfloat16 product, bit for bit, whatever the outliers' size",
+    arguments: [
+      Float(1), 30, 1e6,
+    ])
   func exactRows(factor: Float) {
     var a = RecipeFixtures.normal(96, 128, "a")
     let outliers = [3, 40, 95]
     a.withUnsafeMutableBufferPointer { a in for i in outliers { for j in 0..<128 { a[i * 128 + j] *= 10 * factor } } }
     let b = RecipeFixtures.normal(64, 128, "b")
     let exact = a.roundedToBFloat16().gatheringRows(outliers).matmulTransposed(b.roundedToBFloat16())
-    let left = product(ProductTreatment(left: quantized, right: quantized, extraction: .left(.energy, count: 3)), a, b)
+    let left = product(
+      ProductTreatment(left: quantized, right: quantized, extraction: .left(.energy, count: 3)), a, b)
     #expect(bitPatterns(left.gatheringRows(outliers)) == bitPatterns(exact))
     // The same matrix on the right: its rows are columns of the product.
-    let right = product(ProductTreatment(left: quantized, right: quantized, extraction: .right(.energy, count: 3)), b, a)
+    let right = product(
+      ProductTreatment(left: quantized, right: quantized, extraction: .right(.energy, count: 3)), b, a)
     let columns = b.roundedToBFloat16().matmulTransposed(a.roundedToBFloat16().gatheringRows(outliers))
     #expect(bitPatterns(right.transposed().gatheringRows(outliers)) == bitPatterns(columns.transposed()))
     // What is left is the product of the cleaned matrix.
@@ -163,6 +169,7 @@ struct AdaHOPProductTests {
     let weightMode = mode == .extractLeft ? ProductMode.hadamard : mode
     #expect(dw == product(configuration.products(.all(weightMode)).forward, e.transposed(), x.transposed()))
     let exact = RecipeFixtures.run(.fp32, x, w, e)
-    #expect(relativeError(dw, exact.dw) < 0.25 && relativeError(dx, exact.dx) < 0.25 && relativeError(y, exact.y) < 0.25)
+    #expect(
+      relativeError(dw, exact.dw) < 0.25 && relativeError(dx, exact.dx) < 0.25 && relativeError(y, exact.y) < 0.25)
   }
 }

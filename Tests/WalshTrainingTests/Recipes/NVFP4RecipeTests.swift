@@ -27,7 +27,9 @@ struct NVFP4RecipeTests {
 
   @Test("5.5 the product table is table 2.1")
   func table() {
-    func row(_ product: String, _ operand: String, _ axis: String, _ scaling: String, _ tensorScale: String) -> RecipeRow {
+    func row(_ product: String, _ operand: String, _ axis: String, _ scaling: String, _ tensorScale: String)
+      -> RecipeRow
+    {
       RecipeRow(
         product: product, operand: operand, source: tensorScale, axis: axis, format: "NVFP4", scaling: scaling,
         tensorScale: tensorScale)
@@ -58,7 +60,9 @@ struct NVFP4RecipeTests {
     let layer = RecipeFixtures.layer(step: 5)
     let (y, dx, dw) = RecipeFixtures.run(NVFP4Recipe(configuration), x, w, e, layer: layer)
 
-    func quantize(_ x: Tensor, _ format: NumericFormat = .nvfp4) -> Tensor { Quantizer(format: format).fakeQuantize(x) }
+    func quantize(_ x: Tensor, _ format: NumericFormat = .nvfp4) -> Tensor {
+      Quantizer(format: format).fakeQuantize(x)
+    }
     func quantizeGradient(_ e: Tensor, _ product: String) -> Tensor {
       let stream = OperandKey(layer: layer, product: product, side: "left").rounding
       return Quantizer(format: .nvfp4, rounding: isStochastic ? .stochastic(stream) : .nearestEven).fakeQuantize(e)
@@ -114,7 +118,8 @@ struct NVFP4RecipeTests {
       #expect(gradients(RecipeFixtures.layer(step: 3)) == first)
     }
     for other in [
-      RecipeFixtures.layer(step: 4), RecipeFixtures.layer(step: 3, microBatch: 1), RecipeFixtures.layer("other", step: 3),
+      RecipeFixtures.layer(step: 4), RecipeFixtures.layer(step: 3, microBatch: 1),
+      RecipeFixtures.layer("other", step: 3),
     ] {
       let second = gradients(other)
       #expect(second[0] != first[0] && second[1] != first[1])
@@ -166,6 +171,24 @@ struct NVFP4RecipeTests {
     #expect(y != NVFP4Recipe().product(x, w, layer: RecipeFixtures.layer()))
   }
 
+  @Test("2.8 row_scaled_activation: a token's scale does not depend on other tokens")
+  func rowScaled() {
+    var configuration = NVFP4Configuration()
+    configuration.scalesActivationsByRow = true
+    var x = x
+    x.replaceRows([7], with: x.rows(7..<8) * 1e6)
+    let y = NVFP4Recipe(configuration).product(x, w, layer: RecipeFixtures.layer())
+    for t in [6, 7] {
+      let alone = Quantizer(format: .nvfp4).fakeQuantize(x.rows(t..<t + 1))
+      let expected = RecipeFixtures.product(alone, Quantizer(format: .nvfp4Tiles).fakeQuantize(w))
+      #expect(relativeError(y.rows(t..<t + 1), expected) < 1e-6)
+    }
+    // Under one tensor scale the blocks of ordinary tokens are rounded to zero beside such a token.
+    let shared = NVFP4Recipe().product(x, w, layer: RecipeFixtures.layer())
+    #expect(shared.rows(6..<7).maxMagnitude == 0)
+    #expect(NVFP4Recipe(configuration).table[0].tensorScale == "each row of X")
+  }
+
   @Test("2.8 backward_override: gradients in bfloat16, from the original or the decoded operands")
   func backwardOverride() {
     var configuration = NVFP4Configuration()
@@ -201,7 +224,8 @@ struct NVFP4RecipeTests {
       Quantizer(format: .nvfp4FourOverSix).fakeQuantize(x),
       Quantizer(format: .nvfp4(.fourOverSixMSE, tiles: true)).fakeQuantize(w))
     #expect(relativeError(y, expected) < 1e-6)
-    #expect(relativeError(y, exact) < relativeError(NVFP4Recipe().product(x, w, layer: RecipeFixtures.layer()), exact))
+    #expect(
+      relativeError(y, exact) < relativeError(NVFP4Recipe().product(x, w, layer: RecipeFixtures.layer()), exact))
   }
 
   @Test("4.2 (ii) the RHT lowers the error of dW when channels of X and E have a mean over the tokens")

@@ -22,7 +22,9 @@ struct PlainRecipeTests {
   @Test("5.8 without quantization gradients agree with finite differences to 1e-3", arguments: ["fp32", "bf16"])
   func finiteDifferences(name: String) throws {
     let recipe = try MatmulRecipes.named(name)
-    let (x, w, e) = (RecipeFixtures.integers(5, 7, "x"), RecipeFixtures.integers(3, 7, "w"), RecipeFixtures.integers(5, 3, "e"))
+    let (x, w, e) = (
+      RecipeFixtures.integers(5, 7, "x"), RecipeFixtures.integers(3, 7, "w"), RecipeFixtures.integers(5, 3, "e")
+    )
     let found = RecipeFixtures.run(recipe, x, w, e)
     func loss(_ x: Tensor, _ w: Tensor) -> Double { (recipe.product(x, w, layer: RecipeFixtures.layer()) * e).sum }
     for i in 0..<x.count {
@@ -141,9 +143,11 @@ struct PlainRecipeTests {
     }
   }
 
-  @Test("2.9 block sums and decoded products agree to Float32's order of summation, and with Float64", arguments: [
-    NumericFormat.mxfp4, .nvfp4, .nvfp4Tiles, .nvfp4(.margin), .mxfp4(.staticThreeQuarters),
-  ])
+  @Test(
+    "2.9 block sums and decoded products agree to Float32's order of summation, and with Float64",
+    arguments: [
+      NumericFormat.mxfp4, .nvfp4, .nvfp4Tiles, .nvfp4(.margin), .mxfp4(.staticThreeQuarters),
+    ])
   func arithmetic(format: NumericFormat) throws {
     let key = OperandKey(layer: RecipeFixtures.layer(), product: "forward", side: "left")
     let (a, b) = (RecipeFixtures.heavy(33, 320, "a"), RecipeFixtures.heavy(40, 320, "b"))

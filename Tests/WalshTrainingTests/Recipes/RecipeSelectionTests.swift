@@ -16,7 +16,9 @@ struct RecipeSelectionTests {
     (0..<count).filter { layers.contains(RecipeFixtures.layer(block: $0, of: count)) }
   }
 
-  @Test("2.2 the last ⌈0.15·L⌉ blocks", arguments: [(4, 1), (6, 1), (7, 2), (12, 2), (20, 3), (40, 6), (62, 10), (100, 15)])
+  @Test(
+    "2.2 the last ⌈0.15·L⌉ blocks",
+    arguments: [(4, 1), (6, 1), (7, 2), (12, 2), (20, 3), (40, 6), (62, 10), (100, 15)])
   func lastBlocks(count: Int, kept: Int) {
     #expect(blocks(.lastBlocks(fraction: 0.15), of: count) == Array(count - kept..<count))
   }
@@ -60,8 +62,10 @@ struct RecipeSelectionTests {
     for step in [82, 99] { #expect(run(step).y == plain.y && run(step).dx == plain.dx && run(step).dw == plain.dw) }
   }
 
-  @Test("2.6 the late switch of the forward product leaves the gradients as they were", arguments:
-    NVFP4Configuration.WeightScaling.allCases)
+  @Test(
+    "2.6 the late switch of the forward product leaves the gradients as they were",
+    arguments:
+      NVFP4Configuration.WeightScaling.allCases)
   func lateForwardSwitch(scaling: NVFP4Configuration.WeightScaling) {
     var configuration = NVFP4Configuration()
     configuration.weightScaling = scaling
