@@ -58,7 +58,8 @@ extension Quantizer {
   public func fakeQuantize(_ x: Tensor, clippedBy logits: ClipLogits) -> Tensor {
     var quantizer = self
     quantizer.clip = logits.ratio
-    return quantizer.fakeQuantize(x.detached()).recorded(from: [x, logits.lower, logits.upper]) { [quantizer] inputs in
+    return quantizer.fakeQuantize(x.detached()).recorded(from: [x, logits.lower, logits.upper]) {
+      [quantizer] inputs in
       let scales = quantizer.blockScales(of: inputs[0])
       return { gradient, _ in
         let found = quantizer.gradients(of: inputs[0], scales: scales, gradient: gradient)

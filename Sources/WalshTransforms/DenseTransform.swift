@@ -66,6 +66,7 @@ public struct DenseTransform: LinearTransform, Equatable {
   public var description: String { "\(isOrthogonal ? "orthogonal" : "dense") \(dimension)" }
 
   private static func checkSquare(_ p: Tensor) {
+    precondition(!p.isTracked, "A transform holds constants; multiply by a tracked matrix with matmul.")
     precondition(
       p.rank == 2 && p.shape[0] == p.shape[1] && p.count > 0,
       "A transform has a square matrix, not one of shape \(p.shape).")

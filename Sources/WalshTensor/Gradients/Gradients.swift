@@ -51,7 +51,9 @@ extension GraphNode {
 
     /// Whether a path leads from a node to a target, in order.
     var isWanted: [Bool] = []
-    func inputPositions(_ node: GraphNode) -> [Int?] { node.inputs.map { $0.flatMap { position[ObjectIdentifier($0)] } } }
+    func inputPositions(_ node: GraphNode) -> [Int?] {
+      node.inputs.map { $0.flatMap { position[ObjectIdentifier($0)] } }
+    }
     for (i, node) in order.enumerated() {
       let isPassed = node.number >= boundary && inputPositions(node).contains { $0.map { isWanted[$0] } ?? false }
       isWanted.append(isPassed || isTarget.contains(i))

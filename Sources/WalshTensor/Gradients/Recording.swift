@@ -25,6 +25,7 @@ extension Tensor {
   ///   - operation: the name of the operation, for messages.
   ///   - pullback: called once, with the detached input, for the map from this result's gradient to the gradient of `x`.
   ///     It should capture no more than that map needs, because it lives as long as the graph, and nothing tracked.
+  @inline(__always)
   public func recorded(
     from x: Tensor, operation: StaticString = #function, _ pullback: (_ x: Tensor) -> Pullback
   ) -> Tensor {
@@ -34,6 +35,7 @@ extension Tensor {
   }
 
   /// This tensor as the result of an operation on `a` and `b`; only the pullbacks of tracked inputs are kept.
+  @inline(__always)
   public func recorded(
     from a: Tensor, _ b: Tensor, operation: StaticString = #function,
     _ pullbacks: (_ a: Tensor, _ b: Tensor) -> (Pullback, Pullback)
@@ -54,6 +56,7 @@ extension Tensor {
   ///   - operation: the name of the operation, for messages.
   ///   - pullback: called once, with the detached inputs, for the map from this result's gradient to one gradient for
   ///     each input. `isWanted` tells which are used; others may be nil, and so may those that are zero.
+  @inline(__always)
   public func recorded(
     from inputs: [Tensor], operation: StaticString = #function,
     jointly pullback: (_ inputs: [Tensor]) -> @Sendable (_ gradient: Tensor, _ isWanted: [Bool]) -> [Tensor?]

@@ -77,7 +77,7 @@ public struct CausalAttention: Sendable {
   // MARK: Panels of scores
 
   /// A band of query rows of one head, with the keys that any of them sees.
-  struct Panel {
+  private struct Panel {
     /// The first query row, and the number of rows.
     let row, rows: Int
     /// The first key position, and the number of positions.
@@ -87,7 +87,7 @@ public struct CausalAttention: Sendable {
   }
 
   /// Panel `index` of `tokens` query rows.
-  func panel(_ index: Int, tokens: Int, start: Int) -> Panel {
+  private func panel(_ index: Int, tokens: Int, start: Int) -> Panel {
     let row = index * Self.panelRows
     let rows = min(Self.panelRows, tokens - row)
     let first = window.map { max(0, start + row + 1 - $0) } ?? 0
@@ -95,7 +95,7 @@ public struct CausalAttention: Sendable {
   }
 
   /// Writes softmax(q·kᵀ·scale + mask) of a panel, `[rows, span]`; `q` and `k` point to its first query and key.
-  func weigh(
+  private func weigh(
     _ panel: Panel, d: Int, _ q: UnsafePointer<Float>, _ width: Int, _ k: UnsafePointer<Float>, _ keyWidth: Int,
     into scores: UnsafeMutablePointer<Float>
   ) {
@@ -144,7 +144,8 @@ public struct CausalAttention: Sendable {
                   let s = p + rows * span
                   weigh(panel, d: d, q + queryOffset, width, k + keyOffset, keyWidth, into: p)
                   BLAS.gemm(
-                    transposeA: true, m: span, n: d, k: rows, a: p, lda: span, b: g + queryOffset, ldb: width, beta: 1,
+                    transposeA: true, m: span, n: d, k: rows, a: p, lda: span, b: g + queryOffset, ldb: width,
+                    beta: 1,
                     c: dv + keyOffset, ldc: keyWidth)
                   BLAS.gemm(
                     transposeB: true, m: rows, n: span, k: d, a: g + queryOffset, lda: width, b: v + keyOffset,
@@ -159,7 +160,8 @@ public struct CausalAttention: Sendable {
                     m: rows, n: d, k: span, a: s, lda: span, b: k + keyOffset, ldb: keyWidth, c: dq + queryOffset,
                     ldc: width)
                   BLAS.gemm(
-                    transposeA: true, m: span, n: d, k: rows, a: s, lda: span, b: q + queryOffset, ldb: width, beta: 1,
+                    transposeA: true, m: span, n: d, k: rows, a: s, lda: span, b: q + queryOffset, ldb: width,
+                    beta: 1,
                     c: dk + keyOffset, ldc: keyWidth)
                 }
               }

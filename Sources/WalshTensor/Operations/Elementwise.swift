@@ -69,7 +69,9 @@ extension Tensor {
   }
 
   /// `term`, a constant, added to every value.
-  public static func + (a: Tensor, term: Float) -> Tensor { a.mapValues { $0 + term }.recorded(from: a) { _ in { $0 } } }
+  public static func + (a: Tensor, term: Float) -> Tensor {
+    a.mapValues { $0 + term }.recorded(from: a) { _ in { $0 } }
+  }
 
   /// Adds `other`, of equal shape; in place unless one of the two is tracked.
   public static func += (a: inout Tensor, other: Tensor) {

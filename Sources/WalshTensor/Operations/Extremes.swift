@@ -35,7 +35,10 @@ extension Tensor {
             }
           }
         }
-        return [inside, Tensor(below.map(Float.init), shape: lower.shape), Tensor(above.map(Float.init), shape: upper.shape)]
+        return [
+          inside, Tensor(below.map(Float.init), shape: lower.shape),
+          Tensor(above.map(Float.init), shape: upper.shape),
+        ]
       }
     }
   }

@@ -12,7 +12,8 @@ extension Tensor {
 
   /// The square of every value.
   public func squared() -> Tensor {
-    mapValues { $0 * $0 }.recorded(from: self) { x in { gradient in gradient.combineValues(with: x) { 2 * $0 * $1 } } }
+    mapValues { $0 * $0 }.recorded(from: self) { x in { gradient in gradient.combineValues(with: x) { 2 * $0 * $1 } }
+    }
   }
 
   /// The square root of every value: NaN below 0. The derivative at 0 is infinite.

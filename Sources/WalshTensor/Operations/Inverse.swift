@@ -7,7 +7,8 @@ extension Tensor {
   /// - Throws: `LinearAlgebraError.singular` when a pivot is exactly zero, `notFinite` for NaN or infinity.
   /// - Complexity: about 3n³ multiply-adds, and 2n³ for the gradient.
   public func inverted() throws(LinearAlgebraError) -> Tensor {
-    precondition(rank == 2 && shape[0] == shape[1], "Only a square matrix is inverted, not a tensor of shape \(shape).")
+    precondition(
+      rank == 2 && shape[0] == shape[1], "Only a square matrix is inverted, not a tensor of shape \(shape).")
     let inverse = Tensor(try Matrix(self).inverse())
     return inverse.recorded(from: self) { _ in
       let transposed = inverse.transposed()

@@ -22,6 +22,8 @@ extension Tensor {
         }
       }
     }
+    // In decoding a row takes less time than the array of inputs.
+    guard isTracked || weight.isTracked else { return result }
     return result.recorded(from: [self, weight]) { inputs in
       { gradient, _ in inputs[0].rmsNormGradients(weight: inputs[1], epsilon: epsilon, gradient: gradient) }
     }
@@ -31,17 +33,17 @@ extension Tensor {
   private func rmsNormGradients(weight: Tensor, epsilon: Float, gradient: Tensor) -> [Tensor?] {
     let n = columns
     var weightSums = [Double](repeating: 0, count: n)
-    let inputGradient = Tensor(shape: shape) { out in
-      withRows(weight, gradient) { start, row, w, g in
-        let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
-        let scale = 1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot()
-        for j in result.indices {
-          result[j] = w[j] * g[j]
-          weightSums[j] += Double(g[j]) * Double(row[j]) * scale
+    let inputGradient = weightSums.withUnsafeMutableBufferPointer { sums in
+      Tensor(shape: shape) { out in
+        withRows(weight, gradient) { start, row, w, g in
+          let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
+          let scale = 1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot()
+          for j in result.indices { result[j] = w[j] * g[j] }
+          for j in sums.indices { sums[j] += Double(g[j]) * Double(row[j]) * scale }
+          let projection = Float(dotInLanes(UnsafeBufferPointer(result), row) / Double(n) * scale * scale)
+          let factor = Float(scale)
+          for j in result.indices { result[j] = (result[j] - row[j] * projection) * factor }
         }
-        let projection = Float(dotInLanes(UnsafeBufferPointer(result), row) / Double(n) * scale * scale)
-        let factor = Float(scale)
-        for j in result.indices { result[j] = (result[j] - row[j] * projection) * factor }
       }
     }
     return [inputGradient, Tensor(weightSums.map(Float.init), shape: weight.shape)]

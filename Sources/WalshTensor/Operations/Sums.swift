@@ -60,7 +60,9 @@ extension Tensor {
   private func columnSums(_ term: (Int) -> Double) -> Tensor {
     let n = columns
     var sums = [Double](repeating: 0, count: n)
-    for r in 0..<rowCount { for j in sums.indices { sums[j] += term(r * n + j) } }
+    sums.withUnsafeMutableBufferPointer { sums in
+      for r in 0..<rowCount { for j in sums.indices { sums[j] += term(r * n + j) } }
+    }
     return Tensor(sums.map(Float.init))
   }
 
