@@ -9,9 +9,11 @@ let spans: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
 
 /// A module of the house; each has a README that argues its design.
 func module(
-  _ name: String, _ dependencies: [Target.Dependency], swiftSettings: [SwiftSetting] = []
+  _ name: String, _ dependencies: [Target.Dependency], readmes: [String] = [], swiftSettings: [SwiftSetting] = []
 ) -> Target {
-  .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: swiftSettings)
+  .target(
+    name: name, dependencies: dependencies, exclude: ["README.md"] + readmes.map { "\($0)/README.md" },
+    swiftSettings: swiftSettings)
 }
 
 let package = Package(
@@ -53,7 +55,8 @@ let package = Package(
       [
         "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
         .product(name: "Yams", package: "Yams"),
-      ]),
+      ],
+      readmes: ["Recipes/AdaHOP", "Recipes/NVFP4", "Recipes/Plain", "Recipes/QuartetII", "Recipes"]),
     module(
       "WalshEvaluation",
       ["WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels", "CKernels"]),
