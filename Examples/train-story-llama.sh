@@ -1,0 +1,10 @@
+#!/bin/bash
+# Trains the embedded model, Examples/story-llama, from its text: the stories beside this script and, for breadth, the
+# thousand TinyStories of ../shared/data. About ten minutes on two cores; the same commit gives the same bytes.
+#
+#   Examples/train-story-llama.sh [OUTPUT]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+swift build -c release --product walsh
+"$(swift build -c release --show-bin-path)/walsh" train --config Examples/story-llama.yaml \
+  --output "${1:-out/story-llama}" --force
