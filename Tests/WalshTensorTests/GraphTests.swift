@@ -127,14 +127,19 @@ struct GraphTests {
 
   @Test("What cannot be right stops the program with a sentence")
   func preconditions() async {
-    func sentence(_ result: ExitTest.Result?) -> String {
-      String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    /// Release builds stop without words.
+    func says(_ result: ExitTest.Result?, _ words: String) -> Bool {
+      #if DEBUG
+        String(decoding: result?.standardErrorContent ?? [], as: UTF8.self).contains(words)
+      #else
+        result != nil
+      #endif
     }
     let write = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       var x = Tensor([1]).tracked()
       x[0] = 2
     }
-    #expect(sentence(write).contains("never written in place"))
+    #expect(says(write, "never written in place"))
     await #expect(processExitsWith: .failure) {
       var x = Tensor([1]).tracked()
       var span = x.mutableSpan
@@ -143,19 +148,19 @@ struct GraphTests {
     let map = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = Tensor([1]).tracked().map { $0 }
     }
-    #expect(sentence(map).contains("differentiable operation"))
+    #expect(says(map, "differentiable operation"))
     await #expect(processExitsWith: .failure) { _ = Tensor([1]).combined(with: Tensor([1]).tracked()) { $0 + $1 } }
     let constant = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = Tensor([1]).gradients(of: [])
     }
-    #expect(sentence(constant).contains("no gradients"))
+    #expect(says(constant, "no gradients"))
     await #expect(processExitsWith: .failure) { _ = Tensor([1]).tracked().gradients(of: [Tensor([1])]) }
     await #expect(processExitsWith: .failure) { _ = Tensor([1, 2]).tracked().gradients(of: []) }
     let capture = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       let x = Tensor([1]).tracked()
       _ = (x.detached() * 2).recorded(from: x) { _ in { $0 * x } }.gradients(of: [x])
     }
-    #expect(sentence(capture).contains("captured a tracked tensor"))
+    #expect(says(capture, "captured a tracked tensor"))
     await #expect(processExitsWith: .failure) {
       let x = Tensor([1, 2]).tracked()
       _ = Tensor([3]).recorded(from: x) { _ in { $0 } }.gradients(of: [x])

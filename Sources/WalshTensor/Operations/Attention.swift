@@ -77,7 +77,7 @@ public struct CausalAttention: Sendable {
   // MARK: Panels of scores
 
   /// A band of query rows of one head, with the keys that any of them sees.
-  struct Panel {
+  private struct Panel {
     /// The first query row, and the number of rows.
     let row, rows: Int
     /// The first key position, and the number of positions.
@@ -87,7 +87,7 @@ public struct CausalAttention: Sendable {
   }
 
   /// Panel `index` of `tokens` query rows.
-  func panel(_ index: Int, tokens: Int, start: Int) -> Panel {
+  private func panel(_ index: Int, tokens: Int, start: Int) -> Panel {
     let row = index * Self.panelRows
     let rows = min(Self.panelRows, tokens - row)
     let first = window.map { max(0, start + row + 1 - $0) } ?? 0
@@ -95,7 +95,7 @@ public struct CausalAttention: Sendable {
   }
 
   /// Writes softmax(q·kᵀ·scale + mask) of a panel, `[rows, span]`; `q` and `k` point to its first query and key.
-  func weigh(
+  private func weigh(
     _ panel: Panel, d: Int, _ q: UnsafePointer<Float>, _ width: Int, _ k: UnsafePointer<Float>, _ keyWidth: Int,
     into scores: UnsafeMutablePointer<Float>
   ) {

@@ -11,7 +11,8 @@ public enum MatmulRecipes {
     let lowercased = name.lowercased()
     if let make = makers.first(where: { $0.name == lowercased })?.make { return make() }
     if let configuration = nvfp4Configuration(lowercased) { return NVFP4Recipe(name: lowercased, configuration) }
-    throw .unknownName(name, known: names + ["nvfp4 followed by any of \(nvfp4Options.map(\.name).joined(separator: " "))"])
+    throw .unknownName(
+      name, known: names + ["nvfp4 followed by any of \(nvfp4Options.map(\.name).joined(separator: " "))"])
   }
 
   /// The names of the recipes, from the plainest to the most elaborate.
@@ -72,6 +73,7 @@ public enum MatmulRecipes {
     Option(name: "-backward-dequantized", summary: "both gradients in bfloat16, from the decoded X and W") {
       $0.backwardOverride = .dequantized
     },
+    Option(name: "-row-scaled", summary: "a tensor scale for each token of X") { $0.scalesActivationsByRow = true },
     Option(name: "-bf16-source", summary: "operands rounded to bfloat16 first") { $0.passesThroughBFloat16 = true },
   ]
 

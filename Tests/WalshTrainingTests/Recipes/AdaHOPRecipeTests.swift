@@ -103,14 +103,19 @@ struct AdaHOPRecipeTests {
     let recipe = AdaHOPRecipe()
     let path = "model.layers.0.mlp.up_proj"
     try recipe.calibration.restore(
-      .object([path: .object(["forward_y": "full_precision", "backward_gx": "full_precision", "backward_gw": "full_precision"])]))
+      .object([
+        path: .object([
+          "forward_y": "full_precision", "backward_gx": "full_precision", "backward_gw": "full_precision",
+        ])
+      ]))
     let (x, e) = (RecipeFixtures.heavy(70, 64, "x"), RecipeFixtures.heavy(70, 64, "e"))
     let plain = RecipeFixtures.run(.bf16, x, w, e)
     for path in [path, "lm_head", "model.embed_tokens", "model.layers.1.mlp.gate"] {
       let found = RecipeFixtures.run(recipe, x, w, e, layer: RecipeFixtures.layer(path))
       #expect(found.y == plain.y && found.dx == plain.dx && found.dw == plain.dw)
     }
-    let gateProjection = RecipeFixtures.run(recipe, x, w, e, layer: RecipeFixtures.layer("model.layers.1.mlp.gate_proj"))
+    let gateProjection = RecipeFixtures.run(
+      recipe, x, w, e, layer: RecipeFixtures.layer("model.layers.1.mlp.gate_proj"))
     #expect(gateProjection.y != plain.y)
   }
 
@@ -144,12 +149,14 @@ struct AdaHOPRecipeTests {
     #expect(second.calibration.snapshot == whole.calibration.snapshot)
   }
 
-  @Test("files that are not ours are refused with a sentence, and change nothing", arguments: [
-    #"[]"#, #"{"calibration": {}}"#, #"{"calibration": {"ended_steps": 3, "votes": {"a": {"x": ["row"]}}}}"#,
-    #"{"per_layer_modes": {"a": {"forward_y": "hadamard"}}}"#,
-    #"{"a": {"forward_y": "hadamard", "backward_gx": "sideways", "backward_gw": "none"}}"#,
-    #"{"aggregated_patterns": {"a": {"x": "up", "w": "row", "grad_output": "row"}}, "per_layer_modes": {}}"#,
-  ])
+  @Test(
+    "files that are not ours are refused with a sentence, and change nothing",
+    arguments: [
+      #"[]"#, #"{"calibration": {}}"#, #"{"calibration": {"ended_steps": 3, "votes": {"a": {"x": ["row"]}}}}"#,
+      #"{"per_layer_modes": {"a": {"forward_y": "hadamard"}}}"#,
+      #"{"a": {"forward_y": "hadamard", "backward_gx": "sideways", "backward_gw": "none"}}"#,
+      #"{"aggregated_patterns": {"a": {"x": "up", "w": "row", "grad_output": "row"}}, "per_layer_modes": {}}"#,
+    ])
   func refused(text: String) throws {
     let recipe = AdaHOPRecipe()
     calibrate(recipe, steps: 0..<2)

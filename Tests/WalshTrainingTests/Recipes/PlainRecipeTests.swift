@@ -22,7 +22,9 @@ struct PlainRecipeTests {
   @Test("5.8 without quantization gradients agree with finite differences to 1e-3", arguments: ["fp32", "bf16"])
   func finiteDifferences(name: String) throws {
     let recipe = try MatmulRecipes.named(name)
-    let (x, w, e) = (RecipeFixtures.integers(5, 7, "x"), RecipeFixtures.integers(3, 7, "w"), RecipeFixtures.integers(5, 3, "e"))
+    let (x, w, e) = (
+      RecipeFixtures.integers(5, 7, "x"), RecipeFixtures.integers(3, 7, "w"), RecipeFixtures.integers(5, 3, "e")
+    )
     let found = RecipeFixtures.run(recipe, x, w, e)
     func loss(_ x: Tensor, _ w: Tensor) -> Double { (recipe.product(x, w, layer: RecipeFixtures.layer()) * e).sum }
     for i in 0..<x.count {
@@ -39,13 +41,11 @@ struct PlainRecipeTests {
 
   @Test("bf16 rounds operands to nearest even and keeps NaN and infinity")
   func bfloat16() {
-    let values = Tensor([
-      1, 1 + 0x1p-8, 1 + 0x1.8p-7, 1 + 0x1.01p-8, -3.3, .infinity, -.infinity, .greatestFiniteMagnitude, 0x1p-149, -0.0,
-    ])
-    #expect(
-      values.roundedToBFloat16().values == [
-        1, 1, 1 + 0x1p-6, 1 + 0x1p-7, -3.296875, .infinity, -.infinity, .infinity, 0, -0.0,
-      ])
+    let values: [Float] = [
+      1, 0x1.01p0, 0x1.03p0, 0x1.0101p0, -3.3, .infinity, -.infinity, .greatestFiniteMagnitude, 0x1p-149, -0.0,
+    ]
+    let rounded: [Float] = [1, 1, 0x1.04p0, 0x1.02p0, -3.296875, .infinity, -.infinity, .infinity, 0, -0.0]
+    #expect(bitPatterns(Tensor(values).roundedToBFloat16()) == bitPatterns(Tensor(rounded)))
     #expect(Tensor([.nan]).roundedToBFloat16().values[0].isNaN)
     let found = RecipeFixtures.run(.bf16, x, w, e)
     let (xr, wr, er) = (x.roundedToBFloat16(), w.roundedToBFloat16(), e.roundedToBFloat16())
@@ -61,7 +61,10 @@ struct PlainRecipeTests {
       let amax = rows.flatMap { i in columns.map { abs(w[i, $0]) } }.max() ?? 0
       let scale = amax / 448
       for i in rows {
-        for j in columns { #expect(decoded[i, j] == E4M3.decode(E4M3.encode(w[i, j] * (1 / scale))) * scale || abs(decoded[i, j] - w[i, j]) <= abs(w[i, j]) / 16 + scale * 0x1p-10) }
+        let isNear = columns.allSatisfy { j in
+          abs(decoded[i, j] - w[i, j]) <= max(abs(w[i, j]) / 16, scale * 0x1p-10) * 1.001
+        }
+        #expect(isNear)
         #expect(codes.blockScales.scale(row: i, group: columns.lowerBound / 128) == scale)
       }
     }
@@ -140,9 +143,11 @@ struct PlainRecipeTests {
     }
   }
 
-  @Test("2.9 block sums and decoded products agree to Float32's order of summation, and with Float64", arguments: [
-    NumericFormat.mxfp4, .nvfp4, .nvfp4Tiles, .nvfp4(.margin), .mxfp4(.staticThreeQuarters),
-  ])
+  @Test(
+    "2.9 block sums and decoded products agree to Float32's order of summation, and with Float64",
+    arguments: [
+      NumericFormat.mxfp4, .nvfp4, .nvfp4Tiles, .nvfp4(.margin), .mxfp4(.staticThreeQuarters),
+    ])
   func arithmetic(format: NumericFormat) throws {
     let key = OperandKey(layer: RecipeFixtures.layer(), product: "forward", side: "left")
     let (a, b) = (RecipeFixtures.heavy(33, 320, "a"), RecipeFixtures.heavy(40, 320, "b"))

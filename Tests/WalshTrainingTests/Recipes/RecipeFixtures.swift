@@ -43,7 +43,8 @@ enum RecipeFixtures {
   static func product(_ a: Tensor, _ b: Tensor) -> Tensor { Tensor(Matrix(a) * Matrix(b).transposed) }
 
   static func layer(
-    _ path: String = "model.layers.0.mlp.up_proj", block: Int = 0, of blocks: Int = 20, step: Int = 0, steps: Int = 100,
+    _ path: String = "model.layers.0.mlp.up_proj", block: Int = 0, of blocks: Int = 20, step: Int = 0,
+    steps: Int = 100,
     microBatch: Int = 0
   ) -> LayerContext {
     LayerContext(

@@ -16,7 +16,8 @@ public struct AdaHOPRecipe: MatmulRecipe {
     self.name = name
     self.configuration = configuration
     calibration = AdaHOPState(
-      recipe: name, detector: configuration.detector, table: configuration.table, steps: configuration.calibrationSteps)
+      recipe: name, detector: configuration.detector, table: configuration.table,
+      steps: configuration.calibrationSteps)
   }
 
   public var state: (any RecipeState)? { calibration }
@@ -26,7 +27,8 @@ public struct AdaHOPRecipe: MatmulRecipe {
     configuration.products(.all(.hadamard)).rows.map { row in
       RecipeRow(
         product: row.product, operand: row.operand, source: row.source, transform: "\(row.transform), by pattern",
-        axis: row.axis, format: row.format, scaling: row.scaling, tensorScale: row.tensorScale, rounding: row.rounding)
+        axis: row.axis, format: row.format, scaling: row.scaling, tensorScale: row.tensorScale, rounding: row.rounding
+      )
     }
   }
 

@@ -82,9 +82,13 @@ public final class AdaHOPState: RecipeState {
   /// The patterns and modes of every layer, and the share of each pattern.
   public var description: String {
     let values = snapshot
-    guard let modes = values.modes else { return "Recording outlier patterns: \(values.endedSteps) of \(steps) steps." }
+    guard let modes = values.modes else {
+      return "Recording outlier patterns: \(values.endedSteps) of \(steps) steps."
+    }
     var lines = modes.sorted { $0.key < $1.key }.map { path, modes in
-      let patterns = values.patterns[path].map { " (x \($0.x.rawValue), w \($0.w.rawValue), e \($0.gradient.rawValue))" }
+      let patterns = values.patterns[path].map {
+        " (x \($0.x.rawValue), w \($0.w.rawValue), e \($0.gradient.rawValue))"
+      }
       return "\(path)\(patterns ?? ""): forward \(modes.forward.rawValue), input gradient "
         + "\(modes.inputGradient.rawValue), weight gradient \(modes.weightGradient.rawValue)"
     }

@@ -83,7 +83,8 @@ public struct PatternDetector: Sendable, Hashable {
     if kurtosisThreshold <= 0 { return true }
     let mean = values.reduce(0, +) / Double(values.count)
     let second = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
-    let fourth = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) * ($1 - mean) * ($1 - mean) } / Double(values.count)
+    let fourth =
+      values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) * ($1 - mean) * ($1 - mean) } / Double(values.count)
     return fourth / (second * second) >= kurtosisThreshold
   }
 }

@@ -22,7 +22,8 @@ final class GradientErrorMeasurement: RecipeState {
   private let values = Mutex(Values())
 
   init(recipe: String, fraction: Double, steps: Int) {
-    precondition((0...1).contains(fraction) && steps > 0, "A share of 0 to 1 of the layers is measured in 1 or more steps.")
+    precondition(
+      (0...1).contains(fraction) && steps > 0, "A share of 0 to 1 of the layers is measured in 1 or more steps.")
     self.recipe = recipe
     self.fraction = fraction
     self.steps = steps
@@ -38,8 +39,10 @@ final class GradientErrorMeasurement: RecipeState {
     let norm = exact.sumOfSquares
     let ratio = norm == 0 ? 0 : ((gradient - exact).sumOfSquares / norm).squareRoot()
     let error = ratio.isFinite ? ratio : Double.greatestFiniteMagnitude.squareRoot()
-    values.withLock { $0.errors[path, default: (0, 0)].sum += error }
-    values.withLock { $0.errors[path, default: (0, 0)].count += 1 }
+    values.withLock { values in
+      let before = values.errors[path] ?? (0, 0)
+      values.errors[path] = (before.sum + error, before.count + 1)
+    }
   }
 
   func endOfStep(_ step: Int) {
@@ -89,7 +92,9 @@ final class GradientErrorMeasurement: RecipeState {
 
   var description: String {
     values.withLock { values in
-      guard let kept = values.kept else { return "Measuring gradient errors: \(values.endedSteps) of \(steps) steps." }
+      guard let kept = values.kept else {
+        return "Measuring gradient errors: \(values.endedSteps) of \(steps) steps."
+      }
       return values.errors.sorted { $0.key < $1.key }.map { path, error in
         let mean = String(format: "%.4f", error.sum / Double(error.count))
         return "\(path): gradient error \(mean)\(kept.contains(path) ? ", kept in bfloat16" : "")"

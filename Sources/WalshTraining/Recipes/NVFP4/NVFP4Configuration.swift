@@ -54,13 +54,19 @@ public struct NVFP4Configuration: Sendable, Hashable {
   public var highPrecisionLayers = HighPrecisionLayers.lastBlocks(fraction: 0.15)
   /// When the run changes to bfloat16; nil for never.
   public var lateSwitch: LateSwitch?
+  /// Whether X in the forward product has a tensor scale for each token (`row_scaled_activation`). It then is kept
+  /// decoded where a gradient reads the forward codes.
+  public var scalesActivationsByRow = false
   /// Whether operands and rotated operands are rounded to bfloat16 before they are quantized, as on a GPU.
   public var passesThroughBFloat16 = false
 
   public init() {}
 
   /// X in the forward product.
-  var activation: OperandTreatment { parity(.nearest(.nvfp4(scheme(.activations)))) }
+  var activation: OperandTreatment {
+    let format = NumericFormat.nvfp4(scheme(.activations))
+    return parity(OperandTreatment(scalesActivationsByRow ? .rowScaled(format) : .format(format)))
+  }
 
   /// W in the forward product.
   var weight: OperandTreatment { parity(.nearest(.nvfp4(scheme(.weights), tiles: weightScaling == .tiles))) }

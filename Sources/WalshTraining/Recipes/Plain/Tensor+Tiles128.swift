@@ -18,7 +18,9 @@ extension Tensor {
           let magnitude = abs(x[i * width + j])
           let tile = i / size * groups + j / size
           // Written so that NaN wins and stays.
-          if !(magnitude <= scales[tile]) && !scales[tile].isNaN { scales[tile] = magnitude.isFinite ? magnitude : .nan }
+          if !(magnitude <= scales[tile]) && !scales[tile].isNaN {
+            scales[tile] = magnitude.isFinite ? magnitude : .nan
+          }
         }
       }
     }

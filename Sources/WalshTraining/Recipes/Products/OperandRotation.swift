@@ -24,7 +24,8 @@ public struct OperandRotation: Sendable, Hashable {
   public let signs: Signs
 
   public init(size: Int, signs: Signs = .none) {
-    precondition(size > 0 && size & (size - 1) == 0, "A rotation of operands mixes a power of two, not \(size) values.")
+    precondition(
+      size > 0 && size & (size - 1) == 0, "A rotation of operands mixes a power of two, not \(size) values.")
     if case .mask = signs { precondition(size <= 64, "A mask has 64 signs, not \(size).") }
     self.size = size
     self.signs = signs

@@ -21,6 +21,8 @@ public struct OperandTreatment: Sendable, Hashable {
     case bfloat16
     /// Rounded to a number format whose groups run along the contraction axis.
     case format(NumericFormat)
+    /// A two-level format with a tensor scale for each row along the contraction axis, not for the tensor.
+    case rowScaled(NumericFormat)
     /// E4M3 with one Float32 scale for each tile of 128 × 128: the FP8 baseline's weights.
     case tiles128
     /// NVFP4 by MS-EDEN with corrections for each rotated group; see `MSEDEN`. Always random.
@@ -84,6 +86,10 @@ public struct OperandTreatment: Sendable, Hashable {
     case .format(let format):
       let rounding = isStochastic ? Rounding.stochastic(key.rounding) : .nearestEven
       return .packed(Quantizer(format: format, rounding: rounding).pack(x))
+    case .rowScaled(let format):
+      let rounding = isStochastic ? Rounding.stochastic(key.rounding) : .nearestEven
+      let quantizer = Quantizer(format: format, rounding: rounding)
+      return .dense(.stackingRows((0..<x.rowCount).map { quantizer.fakeQuantize(x.rows($0..<$0 + 1)) }))
     case .tiles128: return .packed(x.packedInTiles128())
     case .msEDEN:
       return .packed(MSEDEN(group: rotation?.size ?? 128).quantize(x, scaleRounding: key.rounding))

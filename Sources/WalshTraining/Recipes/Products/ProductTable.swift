@@ -38,20 +38,30 @@ public struct ProductTable: Sendable, Hashable {
   }
 
   private func row(
-    _ product: String, _ operand: String, _ axis: String, _ treatment: OperandTreatment, codes: OperandTreatment? = nil
+    _ product: String, _ operand: String, _ axis: String, _ treatment: OperandTreatment,
+    codes: OperandTreatment? = nil
   ) -> RecipeRow {
     let name = operand.replacing("ᵀ", with: "")
     if let codes, treatment == .forwardCodes {
       return RecipeRow(
         product: product, operand: operand, source: "forward codes", axis: axis, format: codes.grid.label,
-        scaling: codes.grid.scaling, tensorScale: codes.grid.hasTensorScale ? name : "–", rounding: "–")
+        scaling: codes.grid.scaling, tensorScale: codes.tensorScale(of: name), rounding: "–")
     }
     return RecipeRow(
       product: product, operand: operand, source: treatment.source == .forward ? "forward codes" : name,
       transform: treatment.rotation?.label ?? "–", axis: axis, format: treatment.grid.label,
-      scaling: treatment.grid.scaling,
-      tensorScale: treatment.grid.hasTensorScale ? (treatment.rotation == nil ? name : "rotated \(name)") : "–",
+      scaling: treatment.grid.scaling, tensorScale: treatment.tensorScale(of: name),
       rounding: treatment.grid.rounding ?? (treatment.isStochastic ? "stochastic" : "nearest"))
+  }
+}
+
+extension OperandTreatment {
+  /// Whose largest magnitude sets the tensor scale of the operand called `name`.
+  fileprivate func tensorScale(of name: String) -> String {
+    guard grid.hasTensorScale else { return "–" }
+    let whose = rotation == nil ? name : "rotated \(name)"
+    if case .rowScaled = grid { return "each row of \(whose)" }
+    return whose
   }
 }
 
@@ -61,7 +71,8 @@ extension OperandTreatment.Grid {
     switch self {
     case .float32: "Float32"
     case .bfloat16: "bfloat16"
-    case .format(let format): format.name.replacing("/tile16", with: "").replacing("/128", with: "")
+    case .format(let format), .rowScaled(let format):
+      format.name.replacing("/tile16", with: "").replacing("/128", with: "")
     case .tiles128: "FP8"
     case .msEDEN: "NVFP4"
     }
@@ -71,7 +82,7 @@ extension OperandTreatment.Grid {
   var scaling: String {
     switch self {
     case .float32, .bfloat16: "–"
-    case .format(let format):
+    case .format(let format), .rowScaled(let format):
       switch format.granularity {
       case .tensor: "tensor"
       case .row: "row"
@@ -88,7 +99,7 @@ extension OperandTreatment.Grid {
     switch self {
     case .float32, .bfloat16, .tiles128: false
     case .format(let format): format.isTwoLevel
-    case .msEDEN: true
+    case .rowScaled, .msEDEN: true
     }
   }
 
@@ -96,7 +107,7 @@ extension OperandTreatment.Grid {
   var rounding: String? {
     switch self {
     case .float32: "–"
-    case .bfloat16, .format, .tiles128: nil
+    case .bfloat16, .format, .rowScaled, .tiles128: nil
     case .msEDEN: "MS-EDEN"
     }
   }

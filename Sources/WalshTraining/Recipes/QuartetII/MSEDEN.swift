@@ -24,7 +24,8 @@ struct MSEDEN: Sendable {
   ///   - scaleRounding: decides between the two E4M3 neighbours of a corrected scale; the block's index is the position.
   func quantize(_ v: Tensor, scaleRounding: RandomStream) -> PackedMatrix {
     let (rows, columns) = (v.rowCount, v.columns)
-    precondition(columns % group == 0 && group % 16 == 0, "MS-EDEN needs whole groups of \(group), not \(columns) values.")
+    precondition(
+      columns % group == 0 && group % 16 == 0, "MS-EDEN needs whole groups of \(group), not \(columns) values.")
     let blocks = columns / 16
     var scales = [UInt8](repeating: 0, count: rows * blocks)
     var codes = [UInt8](repeating: 0, count: rows * columns / 2)
