@@ -11,7 +11,6 @@ demo: all
 	$(WALSH) demo --output out/demo
 
 test: need
-	$(SWIFT) build -c release --product walsh
 	$(SWIFT) test -c release
 
 bench: need

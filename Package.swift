@@ -83,7 +83,8 @@ let package = Package(
     .testTarget(
       name: "WalshEvaluationTests", dependencies: ["WalshEvaluation", "TestSupport"]),
     .testTarget(name: "WalshReportsTests", dependencies: ["WalshReports", "TestSupport"]),
-    .testTarget(name: "EndToEndTests", dependencies: ["WalshQuantization", "WalshEvaluation", "TestSupport"]),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["walsh", "WalshQuantization", "WalshEvaluation", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -19,14 +19,13 @@ study() { # NAME FOLDER
   local out=out/study/$1 folders=()
   mkdir -p "$out"
   for preset in NVFP4 NVFP4A16 MXFP4 MXFP4A16 W4A16 W4A4KV4 W8A8 W3A16 W2A16; do
-    for method in "rtn" "rtn --solver mse" "gptq" "smoothquant" "rotation --solver rtn" "rotation" \
-      "rotation --rotation block32" "rotation --rotation randomized" "rotation --rotation two-block" \
-      "rotation --rotation haar" "rotation --no-online-rotations"; do
+    for method in "rtn" "smoothquant" "gptq" "rotation --solver rtn" "rotation" "rotation --rotation block32" \
+      "rotation --rotation two-block" "rotation --rotation haar" "rotation --no-online-rotations"; do
       local name="$preset ${method//--/}"
       name=$out/$(echo "$name" | tr -s ' ' '-')
       # shellcheck disable=SC2086
       "$walsh" quantize "$2" --to "$preset" --method $method --calibration out/study/calibration.json \
-        --samples 128 --context 256 --output "$name" --force --quiet >/dev/null
+        --samples 64 --context 256 --output "$name" --force --quiet >/dev/null
       folders+=("$name")
     done
   done

@@ -35,49 +35,7 @@ public struct Quantizer: Sendable {
   ///   - amax: replaces the tensor's largest magnitude in two-level formats, so that fused projections share one tensor
   ///     scale or activations use a calibrated one. Larger elements then saturate.
   public func blockScales(of x: Tensor, amax: Float? = nil) -> BlockScales {
-    let tensorAmax = format.isTwoLevel ? (amax ?? x.finiteAmax) : 0
-    let rule = ScaleRule(quantizer: self, tensorAmax: tensorAmax)
-    let (rows, columns) = (x.rowCount, x.columns)
-    let count = format.scaleCount(rows: rows, columns: columns)
-    let width = format.scale.byteCount
-    let groups = format.groupsPerRow(columns: columns)
-    let size = format.groupSize(columns: columns)
-    var bytes = [UInt8](repeating: 0, count: count * width)
-    var zeroPoints = [UInt8](repeating: 0, count: format.symmetry == .asymmetric ? count : 0)
-    // The rows of a block: one, except that tiles have sixteen and a tensor scale has them all.
-    let height = format.granularity == .tensor ? max(rows, 1) : format.granularity == .tile16 ? 16 : 1
-
-    x.withUnsafeBufferPointer { x in
-      bytes.withUnsafeMutableBufferPointer { bytes in
-        zeroPoints.withUnsafeMutableBufferPointer { zeroPoints in
-          guard let base = x.baseAddress, x.count > 0 else { return }
-          let bands = (rows + height - 1) / height
-          Parallel.forEachChunk(of: bands, size: chunkRows(columns: columns * height)) { range in
-            for band in range {
-              let first = band * height
-              let bandRows = min(height, rows - first)
-              for group in 0..<groups {
-                let column = group * size
-                let block = Block(
-                  base: base + first * columns + column, rows: bandRows, columns: min(size, columns - column),
-                  stride: columns)
-                let scale = rule.scale(of: block)
-                for row in first..<(format.granularity == .tensor ? first + 1 : first + bandRows) {
-                  let i = row * groups + group
-                  for k in 0..<width {
-                    bytes[i * width + k] = UInt8(truncatingIfNeeded: scale.pattern >> UInt32(8 * k))
-                  }
-                  if let zero = scale.zeroPoint { zeroPoints[i] = UInt8(zero) }
-                }
-              }
-            }
-          }
-        }
-      }
-    }
-    return BlockScales(
-      format: format, rows: rows, columns: columns, bytes: bytes, tensorScale: rule.tensorScale,
-      zeroPoints: zeroPoints.isEmpty && format.symmetry == .symmetric ? nil : zeroPoints)
+    kernelScales(of: x, amax: amax) ?? scalarScales(of: x, amax: amax)
   }
 
   // MARK: Fake quantization
@@ -89,8 +47,7 @@ public struct Quantizer: Sendable {
     if x.isTracked {
       return fakeQuantize(x, amax: amax, estimator: StraightThroughEstimator(for: format))
     }
-    if let packed = packFast(x, amax: amax) { return packed.unpacked().reshaped(to: x.shape) }
-    return quantize(x, with: blockScales(of: x, amax: amax))
+    return kernelFakeQuantize(x, amax: amax) ?? quantize(x, with: blockScales(of: x, amax: amax))
   }
 
   /// `x` rounded with given scales, which may come from another tensor of the same rows and columns. For solvers: it has
@@ -98,28 +55,7 @@ public struct Quantizer: Sendable {
   public func quantize(_ x: Tensor, with scales: BlockScales) -> Tensor {
     precondition(!x.isTracked, "Rounding with given scales has no gradient; detach the tensor or use fakeQuantize.")
     check(scales, fit: x)
-    let columns = x.columns
-    let size = format.groupSize(columns: columns)
-    return x.withUnsafeBufferPointer { input in
-      Tensor(shape: x.shape) { output in
-        guard let input = input.baseAddress, let output = output.baseAddress else { return }
-        Parallel.forEachChunk(of: scales.rows, size: chunkRows(columns: columns)) { range in
-          for row in range {
-            for group in 0..<scales.groupsPerRow {
-              let codec = scales.codec(row: row, group: group)
-              let first = row * columns + group * size
-              let count = min(size, columns - group * size)
-              if codec.roundIntegers(input + first, count: count, rounding: rounding, into: output + first) {
-                continue
-              }
-              for i in first..<first + count {
-                output[i] = codec.decode(codec.encode(input[i], rounding: rounding, at: i))
-              }
-            }
-          }
-        }
-      }
-    }
+    return kernelQuantize(x, with: scales) ?? scalarQuantize(x, with: scales)
   }
 
   /// `value` rounded as the element (`row`, `column`) of a matrix with `scales`. For solvers that go column by column.
@@ -139,35 +75,11 @@ public struct Quantizer: Sendable {
   ///     to the same values.
   ///   - amax: see `blockScales(of:amax:)`.
   public func pack(_ w: Tensor, scales: BlockScales? = nil, amax: Float? = nil) -> PackedMatrix {
-    if scales == nil, let packed = packFast(w, amax: amax) { return packed }
+    if scales == nil, let packed = kernelPack(w, amax: amax) { return packed }
     let scales = scales ?? blockScales(of: w, amax: amax)
     check(scales, fit: w)
-    let layout = CodeLayout(format.element)
-    let (rows, columns) = (scales.rows, scales.columns)
-    let rowBytes = layout.rowByteCount(columns: columns)
-    let size = format.groupSize(columns: columns)
-    var codes = [UInt8](repeating: 0, count: rows * rowBytes)
-    w.withUnsafeBufferPointer { w in
-      codes.withUnsafeMutableBufferPointer { codes in
-        guard let base = codes.baseAddress else { return }
-        Parallel.forEachChunk(of: rows, size: chunkRows(columns: columns)) { range in
-          withUnsafeTemporaryAllocation(of: UInt8.self, capacity: columns) { line in
-            guard let start = line.baseAddress else { return }
-            for row in range {
-              for group in 0..<scales.groupsPerRow {
-                let codec = scales.codec(row: row, group: group)
-                for column in group * size..<min((group + 1) * size, columns) {
-                  let i = row * columns + column
-                  line[column] = codec.encode(w[i], rounding: rounding, at: i)
-                }
-              }
-              layout.pack(start, count: columns, into: base + row * rowBytes)
-            }
-          }
-        }
-      }
-    }
-    return PackedMatrix(scales: scales, codes: codes)
+    return PackedMatrix(
+      scales: scales, codes: kernelCodes(of: w, scales: scales) ?? scalarCodes(of: w, scales: scales))
   }
 
   private func check(_ scales: BlockScales, fit x: Tensor) {

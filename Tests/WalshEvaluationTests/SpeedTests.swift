@@ -29,15 +29,6 @@ struct SpeedTests {
     }
   }
 
-  // Other tests run beside this one and take time on the wall, hence 5 of 20.
-  @Test("Twenty times the work takes longer, five times at least")
-  func proportional() {
-    let benchmark = KernelBenchmark(rounds: 5, roundSeconds: 1e-3)
-    let once = benchmark.measure(scaling(16384, times: 1))
-    let often = benchmark.measure(scaling(16384, times: 20))
-    #expect(often.seconds > 5 * once.seconds)
-  }
-
   @Test("Every group has cases, each of which runs and moves something", arguments: KernelCase.Group.allCases)
   func catalogue(group: KernelCase.Group) {
     #expect(!group.cases.isEmpty)

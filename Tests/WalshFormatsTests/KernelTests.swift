@@ -6,7 +6,16 @@ import WalshTensor
 
 @Suite("Kernels equal the scalar reference for every instruction set")
 struct KernelTests {
-  static let formats: [NumericFormat] = [.mxfp4(.floor), .mxfp4(.ceil), .mxfp4(.even), .mxfp4(.rceil), .nvfp4]
+  /// Formats whose scales come from a kernel.
+  static let formats: [NumericFormat] = [
+    .mxfp4(.floor), .mxfp4(.ceil), .mxfp4(.even), .mxfp4(.rceil), .nvfp4, .nvfp4(.compressedTensors), .nvfp4(.margin),
+    .nvfp4OneLevel,
+  ]
+  /// All formats whose elements are encoded by a kernel.
+  static let elementFormats = Formats.presets.filter {
+    $0.element.isInteger || ($0.element == .e2m1 && $0.scale.byteCount == 1)
+  }
+  static let roundings: [Rounding] = [.nearestEven, .stochastic(RandomStream(seed: 8, purpose: "kernels"))]
   static let inputs: [Tensor] = [(1, 1), (3, 31), (4, 32), (7, 50), (3, 256), (5, 272), (2, 1000), (64, 96)].flatMap {
     [
       Adversary.normal($0, $1), Adversary.finite($0, $1), Adversary.anything($0, $1),
@@ -15,18 +24,88 @@ struct KernelTests {
     ]
   }
 
-  /// The scalar path, which a quantizer takes when scales are given.
-  private func reference(_ quantizer: Quantizer, _ x: Tensor) -> PackedMatrix {
-    quantizer.pack(x, scales: quantizer.blockScales(of: x))
+  /// The scalar path.
+  private func reference(_ quantizer: Quantizer, _ x: Tensor, amax: Float? = nil) -> PackedMatrix {
+    let scales = quantizer.scalarScales(of: x, amax: amax)
+    return PackedMatrix(scales: scales, codes: quantizer.scalarCodes(of: x, scales: scales))
   }
 
-  @Test("quantize and pack", arguments: InstructionSet.available)
+  /// Whether all that kernels make of `x` is what the scalar path makes of it.
+  private func check(_ quantizer: Quantizer, _ x: Tensor, amax: Float? = nil, isa: InstructionSet) throws {
+    let expected = reference(quantizer, x, amax: amax)
+    let name = Comment(rawValue: "\(quantizer.format) \(x.shape) \(quantizer.rounding) amax \(amax ?? -1)")
+    #expect(try #require(quantizer.kernelScales(of: x, amax: amax, isa: isa)) == expected.blockScales, name)
+    #expect(try #require(quantizer.kernelPack(x, amax: amax, isa: isa)) == expected, name)
+    let rounded = bits(quantizer.scalarQuantize(x, with: expected.blockScales))
+    #expect(bits(try #require(quantizer.kernelFakeQuantize(x, amax: amax, isa: isa))) == rounded, name)
+    #expect(bits(expected.unpacked()) == rounded, name)
+  }
+
+  @Test("scales, packing and fake quantization", arguments: InstructionSet.available)
   func pack(isa: InstructionSet) throws {
     for format in Self.formats {
-      let quantizer = Quantizer(format: format)
-      for x in Self.inputs {
-        let fast = try #require(quantizer.packFast(x, amax: nil, isa: isa))
-        #expect(fast == reference(quantizer, x), "\(format) \(x.shape)")
+      for rounding in Self.roundings {
+        for x in Self.inputs { try check(Quantizer(format: format, rounding: rounding), x, isa: isa) }
+      }
+    }
+  }
+
+  @Test("elements under given scales, also those of another matrix", arguments: InstructionSet.available)
+  func givenScales(isa: InstructionSet) throws {
+    for format in Self.elementFormats where format.groupSize(columns: 2) % 2 == 0 {
+      for rounding in Self.roundings {
+        let quantizer = Quantizer(format: format, rounding: rounding)
+        for x in Self.inputs {
+          let other = Adversary.anything(x.rowCount, x.columns, seed: 9)
+          for scales in [quantizer.scalarScales(of: x, amax: nil), quantizer.scalarScales(of: other, amax: 3)] {
+            let name = Comment(rawValue: "\(format) \(x.shape) \(rounding)")
+            if format.element == .e2m1 && format.groupSize(columns: x.columns) % 2 == 1 { continue }
+            let codes = try #require(quantizer.kernelCodes(of: x, scales: scales, isa: isa), name)
+            #expect(codes == quantizer.scalarCodes(of: x, scales: scales), name)
+            let rounded = try #require(quantizer.kernelQuantize(x, with: scales, isa: isa), name)
+            #expect(bits(rounded) == bits(quantizer.scalarQuantize(x, with: scales)), name)
+          }
+        }
+      }
+    }
+  }
+
+  @Test("every byte of a scale, whatever a file may hold", arguments: InstructionSet.available)
+  func everyScaleByte(isa: InstructionSet) throws {
+    for format in [NumericFormat.mxfp4, .mxfp4(.staticThreeQuarters)] + E4M3Scheme.allCases.map({ .nvfp4($0) }) {
+      let size = format.groupSize(columns: 1024)
+      let x = Adversary.anything(256, size + 3)
+      let bytes = (0..<512).map { UInt8($0 / 2 & 255) }
+      for tensorScale in [nil, 0.7, 1e30, 0x1p-140] as [Float?] {
+        let scales = BlockScales(
+          format: format, rows: 256, columns: size + 3, bytes: bytes, tensorScale: tensorScale)
+        for rounding in Self.roundings {
+          let quantizer = Quantizer(format: format, rounding: rounding)
+          let name = Comment(rawValue: "\(format) \(tensorScale ?? 0) \(rounding)")
+          let codes = try #require(quantizer.kernelCodes(of: x, scales: scales, isa: isa))
+          #expect(codes == quantizer.scalarCodes(of: x, scales: scales), name)
+          let rounded = try #require(quantizer.kernelQuantize(x, with: scales, isa: isa))
+          #expect(bits(rounded) == bits(quantizer.scalarQuantize(x, with: scales)), name)
+        }
+      }
+    }
+  }
+
+  @Test("integers under any Float32 scale", arguments: InstructionSet.available)
+  func anyIntegerScale(isa: InstructionSet) throws {
+    let values: [Float] = [0, -0.0, .leastNonzeroMagnitude, 0x1p-126, 0.3, -2, 3e38, .infinity, .nan]
+    let x = Adversary.anything(values.count, 37)
+    for format in [NumericFormat.intPerRow(4), .intPerRow(8, symmetric: false)] {
+      let scales = BlockScales(
+        format: format, rows: values.count, columns: 37,
+        bytes: values.flatMap { v in (0..<4).map { UInt8(truncatingIfNeeded: v.bitPattern >> UInt32(8 * $0)) } },
+        zeroPoints: format.symmetry == .asymmetric ? values.indices.map { UInt8($0 * 31) } : nil)
+      for rounding in Self.roundings {
+        let quantizer = Quantizer(format: format, rounding: rounding)
+        let codes = try #require(quantizer.kernelCodes(of: x, scales: scales, isa: isa))
+        #expect(codes == quantizer.scalarCodes(of: x, scales: scales))
+        let rounded = try #require(quantizer.kernelQuantize(x, with: scales, isa: isa))
+        #expect(bits(rounded) == bits(quantizer.scalarQuantize(x, with: scales)))
       }
     }
   }
@@ -48,21 +127,20 @@ struct KernelTests {
     }
     for format in Self.formats {
       let quantizer = Quantizer(format: format)
-      #expect(try #require(quantizer.packFast(x, amax: nil, isa: isa)) == reference(quantizer, x), "\(format)")
+      try check(quantizer, x, isa: isa)
       for row in stride(from: 0, to: 250, by: 10) {
-        let part = x.rows(row..<row + 10)
-        #expect(try #require(quantizer.packFast(part, amax: nil, isa: isa)) == reference(quantizer, part))
+        try check(quantizer, x.rows(row..<row + 10), isa: isa)
       }
     }
   }
 
   @Test("a given amax", arguments: InstructionSet.available)
   func givenAmax(isa: InstructionSet) throws {
-    let quantizer = Quantizer(format: .nvfp4)
     let x = Adversary.normal(9, 100)
-    for amax in [0, 0.01, 1, 1e6, .leastNonzeroMagnitude, .greatestFiniteMagnitude] as [Float] {
-      let expected = quantizer.pack(x, scales: quantizer.blockScales(of: x, amax: amax))
-      #expect(try #require(quantizer.packFast(x, amax: amax, isa: isa)) == expected)
+    for format in Self.formats {
+      for amax in [0, 0.01, 1, 1e6, .leastNonzeroMagnitude, .greatestFiniteMagnitude] as [Float] {
+        try check(Quantizer(format: format), x, amax: amax, isa: isa)
+      }
     }
   }
 
@@ -85,39 +163,103 @@ struct KernelTests {
     }
   }
 
-  @Test("rounding integers", arguments: InstructionSet.available)
-  func integers(isa: InstructionSet) {
-    let x = Adversary.finite(4, 133)
-    for format in [NumericFormat.intPerRow(4), .intPerRow(8), .intPerRow(4, symmetric: false), .intPerRow(2)] {
-      let quantizer = Quantizer(format: format)
-      let scales = quantizer.blockScales(of: x)
-      for row in 0..<4 {
-        let codec = scales.codec(row: row, group: 0)
-        let values = x.row(row).values
-        var y = [Float](repeating: 0, count: 133)
-        let done = codec.roundIntegers(values, count: 133, rounding: .nearestEven, into: &y, isa: isa)
-        #expect(done)
-        let expected = values.map { codec.decode(codec.encode($0, rounding: .nearestEven, at: 0)) }
-        #expect(bits(Tensor(y)) == bits(Tensor(expected)))
+  @Test(
+    "random words are Philox', also where the counter's lower word overflows", arguments: InstructionSet.available)
+  func randomWords(isa: InstructionSet) {
+    let (key, prefix) = (0x0123_4567_89AB_CDEF as UInt64, 0xFEED_FACE_CAFE_BEEF as UInt64)
+    func halves(_ x: UInt64) -> SIMD2<UInt32> {
+      SIMD2(UInt32(truncatingIfNeeded: x), UInt32(truncatingIfNeeded: x >> 32))
+    }
+    let philox = Philox4x32(key: halves(key))
+    for first in [0, 5, 0xFFFF_FFF9, 0x1234_5678_9ABC] as [UInt64] {
+      for blocks in [1, 2, 7, 16, 33] {
+        // A word more than there are, which must stay.
+        var words = [UInt32](repeating: 7, count: 4 * blocks + 1)
+        walsh_random_words(isa.rawValue, key, prefix, first, blocks, &words)
+        let expected = (0..<blocks).flatMap { block -> [UInt32] in
+          let counter = SIMD4(lowHalf: halves(first + UInt64(block)), highHalf: halves(prefix))
+          let four = philox(counter)
+          return (0..<4).map { four[$0] }
+        }
+        #expect(words == expected + [7])
       }
     }
   }
 
-  @Test("squared errors of integers: the same sums for every instruction set", arguments: InstructionSet.available)
-  func integerErrors(isa: InstructionSet) {
-    for columns in [1, 15, 16, 50, 128] {
-      let x = Adversary.normal(3, columns)
-      for format in [NumericFormat.intPerRow(4), .intPerRow(8, symmetric: false), .intPerRow(2)] {
-        let codec = Quantizer(format: format).blockScales(of: x).codec(row: 1, group: 0)
-        x.withUnsafeBufferPointer { x in
-          guard let base = x.baseAddress else { return }
-          for rows in [1, 3] {
-            let block = Block(base: base, rows: rows, columns: columns, stride: columns)
-            #expect(block.squaredError(codec, isa: isa) == block.squaredError(codec, isa: nil))
+  @Test("squared errors of E2M1: the same sums for every instruction set", arguments: InstructionSet.available)
+  func squaredErrors(isa: InstructionSet) {
+    for columns in [1, 15, 16, 32] {
+      for x in [Adversary.normal(3, columns), Adversary.finite(3, columns)] {
+        for format in [NumericFormat.mxfp4, .nvfp4, .nvfp4(.compressedTensors), .fp8(.e2m1, per: .row)] {
+          let codec = Quantizer(format: format).blockScales(of: x).codec(row: 1, group: 0)
+          x.withUnsafeBufferPointer { x in
+            guard let base = x.baseAddress else { return }
+            for rows in [1, 3] {
+              let block = Block(base: base, rows: rows, columns: columns, stride: columns)
+              #expect(block.squaredError(codec, isa: isa) == block.squaredError(codec, isa: nil))
+            }
           }
         }
       }
     }
+  }
+
+  @Test("errors of Four Over Six", arguments: InstructionSet.available)
+  func fourOverSix(isa: InstructionSet) {
+    for (rows, columns) in [(1, 16), (16, 16), (1, 5), (7, 11)] {
+      for x in [Adversary.normal(rows, columns), Adversary.finite(rows, columns)] {
+        let codec = Quantizer(format: .nvfp4).blockScales(of: x).codec(row: 0, group: 0)
+        x.withUnsafeBufferPointer { x in
+          guard let base = x.baseAddress else { return }
+          let block = Block(base: base, rows: rows, columns: columns, stride: columns)
+          for squared in [false, true] {
+            func error(_ isa: InstructionSet?) -> Float {
+              block.fourOverSixError(codec, stored: 13, tensorAmax: 2.5, squared: squared, isa: isa)
+            }
+            #expect(error(isa).bitPattern == error(nil).bitPattern)
+          }
+        }
+      }
+    }
+  }
+
+  @Test("the best of many integer scales is that of the scalar search", arguments: InstructionSet.available)
+  func searchIntegers(isa: InstructionSet) {
+    for (rows, columns) in [(1, 1), (1, 15), (1, 128), (3, 70), (5, 200)] {
+      for x in [Adversary.normal(rows, columns), Adversary.finite(rows, columns), ties(rows, columns)] {
+        for (bits, symmetric) in [(2, true), (4, true), (4, false), (8, true), (8, false)] {
+          let format = NumericFormat.intPerRow(bits, symmetric: symmetric)
+          let zero = symmetric ? Float(1 << (bits - 1)) : 3
+          let scales =
+            ScaleSearch.fractions.map { x.finiteAmax * $0 / format.element.largest } + [.infinity, 0x1p-140]
+          let zeros = [Float](repeating: zero, count: scales.count)
+          x.withUnsafeBufferPointer { x in
+            guard let base = x.baseAddress else { return }
+            let block = Block(base: base, rows: rows, columns: columns, stride: columns)
+            let errors = scales.map {
+              block.squaredError(
+                GroupCodec(
+                  format: format, pattern: $0.bitPattern, tensorScale: nil, zeroPoint: symmetric ? nil : Int(zero)),
+                isa: nil)
+            }
+            var (best, least) = (scales.count, Double.infinity)
+            for (i, error) in errors.enumerated() where error < least { (best, least) = (i, error) }
+            let found = walsh_search_integers(
+              isa.rawValue, base, rows, columns, columns, scales, zeros, scales.count, Float(1 << bits - 1))
+            #expect(found == best, "\(format) \(rows) × \(columns)")
+          }
+        }
+      }
+    }
+  }
+
+  /// Values that lie on ties of the first candidates of a search, or one unit in the last place beside them.
+  private func ties(_ rows: Int, _ columns: Int) -> Tensor {
+    let values = (0..<rows * columns).map { i -> Float in
+      let tie = (Float(i % 15) - 7 + 0.5) * Float(0.3)
+      return [tie, tie.nextUp, tie.nextDown][i % 3]
+    }
+    return Tensor([Float(0.3) * 7] + values.dropFirst(), shape: [rows, columns])
   }
 
   @Test("with given scales NaN becomes zero, there being no code for it", arguments: Formats.presets)

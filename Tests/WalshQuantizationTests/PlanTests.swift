@@ -146,6 +146,11 @@ struct PlanTests {
       error(request(.rtn, Preset(name: "t", weights: .mxfp4, activations: .mxfp8)))
         .hasPrefix("activations MXFP8 of layers.0.attention.input:"))
     #expect(
+      error(request(.rtn, Preset(name: "t", weights: .mxfp4, activations: .mxfp4(.rceil))))
+        == "activations MXFP4-RCEIL of layers.0.attention.input: readers of compressed-tensors checkpoints would compute "
+        + "MXFP4 instead; use that.")
+    for preset in Preset.all { #expect(error(request(.rtn, preset)) == "no error") }
+    #expect(
       error(request(.rtn, .full, overrides: ["mlp.input": GroupOverride(activations: .format(.mxfp4))]))
         .contains("its weights stay in full precision"))
     #expect(error(request(.rtn, Preset(name: "t", weights: .mxfp4, cache: .mxfp4))).hasPrefix("cache MXFP4:"))

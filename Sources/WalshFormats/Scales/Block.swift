@@ -45,7 +45,7 @@ struct Block {
       lanes.initialize(repeating: 0)
       for i in 0..<rows {
         let row = row(i)
-        if let isa, codec.addIntegerErrors(row, to: lanes, isa: isa) { continue }
+        if let isa, codec.addErrors(row, to: lanes, isa: isa) { continue }
         for (k, x) in row.enumerated() {
           let d = codec.decode(codec.encode(x, rounding: .nearestEven, at: 0)) - x
           lanes[k % 16] += d * d
@@ -59,9 +59,16 @@ struct Block {
   ///
   /// Per element v = ((value · s8) · A) / 1536 and d = v − x; d² or |d| is added along a row in sequence, and the rows
   /// of a tile are added as a halving tree: i and i + 8, then i and i + 4, and so on.
-  func fourOverSixError(_ codec: GroupCodec, stored: Float, tensorAmax: Float, squared: Bool) -> Float {
-    var sums = [Float](repeating: 0, count: 16)
+  func fourOverSixError(
+    _ codec: GroupCodec, stored: Float, tensorAmax: Float, squared: Bool, isa: InstructionSet? = .best
+  ) -> Float {
+    var sums = SIMD16<Float>(repeating: 0)
     for i in 0..<rows {
+      if let isa {
+        sums[i] = walsh_four_over_six_error(
+          isa.rawValue, base + i * stride, columns, codec.operand, stored, tensorAmax, squared ? 1 : 0)
+        continue
+      }
       for x in row(i) {
         let level = codec.level(codec.encode(x, rounding: .nearestEven, at: 0))
         let d = level * stored * tensorAmax / 1536 - x

@@ -44,6 +44,9 @@ struct GroupCodec {
     }
   }
 
+  /// What vector code multiplies a value by, or divides it by if `divides`; NaN where every code is that of zero.
+  var operand: Float { scale.isNaN || (divides && scale == 0) ? .nan : divides ? scale : factor }
+
   /// The code of `value`. In a group whose scale is NaN every code is that of zero.
   @inline(__always)
   func encode(_ value: Float, rounding: Rounding, at index: Int) -> UInt8 {

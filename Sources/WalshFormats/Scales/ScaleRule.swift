@@ -1,9 +1,16 @@
+import CKernels
+import WalshTensor
+
 /// Chooses the stored scale of a block for a quantizer and a tensor's largest magnitude.
 struct ScaleRule {
   let quantizer: Quantizer
   let tensorAmax: Float
   /// The divisor that the whole tensor shares, nil where the format has none.
   let tensorScale: Float?
+  /// The largest element.
+  private let largest: Float
+  /// The largest code of an integer format.
+  private let levels: Float
 
   /// The bits of a stored scale and, for asymmetric formats, the code of zero.
   struct Stored {
@@ -16,6 +23,8 @@ struct ScaleRule {
   init(quantizer: Quantizer, tensorAmax: Float) {
     self.quantizer = quantizer
     self.tensorAmax = tensorAmax
+    largest = quantizer.format.element.largest
+    levels = Float(1 << quantizer.format.element.bits - 1)
     tensorScale =
       if case .e4m3(let scheme) = quantizer.format.scale {
         scheme.tensorScale(amax: tensorAmax)
@@ -42,6 +51,7 @@ struct ScaleRule {
     }
     switch format.scale {
     case .float32, .bfloat16:
+      if format.element.isInteger { return searchedIntegerScale(range, block: block) ?? plain }
       for p in ScaleSearch.fractions { consider(stored(range.scaled(lower: p, upper: p), block: block)) }
     case .e8m0:
       let floor = E8M0Rule.floor.byte(amax: range.amax, element: format.element) { 0 }
@@ -54,6 +64,24 @@ struct ScaleRule {
     return best
   }
 
+  /// The best fraction of the block's extremes for an integer format, nil when no error is finite.
+  private func searchedIntegerScale(_ range: BlockRange, block: Block) -> Stored? {
+    let count = ScaleSearch.fractions.count
+    return withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * count) { candidates in
+      guard let scales = candidates.baseAddress else { return nil }
+      let zeros = scales + count
+      ScaleSearch.fractions.withUnsafeBufferPointer { fractions in
+        for (i, p) in fractions.enumerated() {
+          (scales[i], zeros[i]) = integerScale(range.scaled(lower: p, upper: p))
+        }
+      }
+      let best = walsh_search_integers(
+        InstructionSet.best.rawValue, block.base, block.rows, block.columns, block.stride, scales, zeros, count,
+        levels)
+      return best < count ? stored(scale: scales[best], zero: zeros[best]) : nil
+    }
+  }
+
   /// The scale that the format's rule gives for a block's extremes.
   private func stored(_ range: BlockRange, block: Block) -> Stored {
     switch format.scale {
@@ -64,18 +92,32 @@ struct ScaleRule {
       return Stored(
         pattern: UInt32(scheme.byte(amax: range.amax, tensorScale: tensorScale ?? 1, tensorAmax: tensorAmax)))
     case .float32, .bfloat16:
-      let scale = storable(format.symmetry == .symmetric ? range.amax / format.element.largest : step(range))
-      let pattern = format.scale == .float32 ? scale.bitPattern : scale.bitPattern >> 16
-      guard format.symmetry == .asymmetric else { return Stored(pattern: pattern) }
-      let zero = scale.isNaN ? 0 : (-range.lowest / scale).rounded(.toNearestOrEven)
-      return Stored(pattern: pattern, zeroPoint: Int(min(max(zero, 0), levels)))
+      guard format.element.isInteger else {
+        return stored(scale: storable(range.amax / largest), zero: 0)
+      }
+      let (scale, zero) = integerScale(range)
+      return stored(scale: scale, zero: zero)
     }
   }
 
-  /// The largest code of an asymmetric format.
-  private var levels: Float { Float(1 << format.element.bits - 1) }
+  /// The stored form of a floating scale.
+  private func stored(scale: Float, zero: Float) -> Stored {
+    Stored(
+      pattern: format.scale == .float32 ? scale.bitPattern : scale.bitPattern >> 16,
+      zeroPoint: format.symmetry == .asymmetric ? Int(zero) : nil)
+  }
+
+  /// The scale of an integer format, as it is stored, and the code of zero.
+  @inline(__always)
+  private func integerScale(_ range: BlockRange) -> (scale: Float, zero: Float) {
+    guard format.symmetry == .asymmetric else { return (storable(range.amax / largest), largest + 1) }
+    let scale = storable(step(range))
+    let zero = scale.isNaN ? 0 : (-range.lowest / scale).rounded(.toNearestOrEven)
+    return (scale, min(max(zero, 0), levels))
+  }
 
   /// (max − min) / levels. A block of zeros spans −1…1, as in FlatQuant; a span beyond Float32 is divided first.
+  @inline(__always)
   private func step(_ range: BlockRange) -> Float {
     if range.amax == 0 { return 2 / levels }
     let span = range.highest - range.lowest
@@ -83,6 +125,7 @@ struct ScaleRule {
   }
 
   /// A scale as it is stored: rounded to bfloat16 where the format says so, and 1 in place of zero.
+  @inline(__always)
   private func storable(_ scale: Float) -> Float {
     guard scale != 0 else { return 1 }
     guard format.scale == .bfloat16, !scale.isNaN else { return scale }

@@ -51,13 +51,20 @@ struct BlockSolver {
     for (group, transform) in made { try weights.apply(transform, to: group) }
   }
 
+  /// How far beyond the largest calibrated activation the tensor scale reaches.
+  ///
+  /// A larger activation saturates, and a single one can spoil a text; scales in E4M3 have fifteen binades of range, of
+  /// which this costs one.
+  static let activationHeadroom: Float = 2
+
   /// Fixes the tensor scale of activations whose format has one, from the block in full precision.
   private func setActivationFormats(_ weights: inout BlockWeights, on hidden: HiddenStates) throws {
     let scaled = groups.filter { plan[$0].activations?.isTwoLevel == true }
     let statistics = try inputStatistics(of: scaled, in: weights, on: hidden, grams: false)
     for group in groups {
       guard let format = plan[group].activations else { continue }
-      weights.activations[group.id] = ActivationQuantizer(format: format, amax: statistics[group.id]?.maxMagnitude)
+      weights.activations[group.id] = ActivationQuantizer(
+        format: format, amax: (statistics[group.id]?.maxMagnitude).map { $0 * Self.activationHeadroom })
     }
   }
 
@@ -98,10 +105,15 @@ struct BlockSolver {
     _ gram: Matrix?
   ) -> LayerReport {
     let difference = weight - packed.unpacked()
+    let norm = weight.sumOfSquares
+    // A layer whose inputs or weights are all zero computes nothing that could be wrong.
+    let outputError = gram.flatMap { gram -> Double? in
+      let output = gram.quadraticForm(weight)
+      return output > 0 ? gram.quadraticForm(difference) / output : nil
+    }
     return LayerReport(
       path: path, role: group.role, format: format.name,
-      weightError: difference.sumOfSquares / weight.sumOfSquares,
-      outputError: gram.map { $0.quadraticForm(difference) / $0.quadraticForm(weight) })
+      weightError: norm > 0 ? difference.sumOfSquares / norm : 0, outputError: outputError)
   }
 
   // MARK: Calibration
@@ -129,10 +141,17 @@ struct BlockSolver {
 }
 
 extension Matrix {
-  /// Σ_rows w·A·wᵀ = tr(W·A·Wᵀ) in Float64.
+  /// Σ_rows w·A·wᵀ = tr(W·A·Wᵀ) in Float64, of a W of shape `[rows, columns]`. The order of the sum is fixed.
   func quadraticForm(_ w: Tensor) -> Double {
-    let wide = Matrix(w)
-    let product = wide * self
-    return zip(product.values, wide.values).reduce(0) { $0 + $1.0 * $1.1 }
+    let height = 256
+    var parts = [Double](repeating: 0, count: (w.rowCount + height - 1) / height)
+    parts.withUnsafeMutableBufferPointer { parts in
+      Parallel.forEachChunk(of: w.rowCount, size: height) { rows in
+        let wide = Matrix(w.rows(rows))
+        let product = wide * self
+        parts[rows.lowerBound / height] = zip(product.values, wide.values).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+    }
+    return parts.reduce(0, +)
   }
 }

@@ -6,10 +6,10 @@ public struct LayerReport: Sendable, Equatable {
   public let role: String
   /// The format's name.
   public let format: String
-  /// ‖W − Ŵ‖² / ‖W‖², behind all transforms.
+  /// ‖W − Ŵ‖² / ‖W‖², behind all transforms; 0 for a weight of zeros.
   public let weightError: Double
   /// tr(Δ·H·Δᵀ) / tr(W·H·Wᵀ) with Δ = W − Ŵ and H the second moment of the layer's inputs; nil when no solver asked
-  /// for H.
+  /// for H, or the layer's output is always zero.
   public let outputError: Double?
 
   public init(path: String, role: String, format: String, weightError: Double, outputError: Double?) {

@@ -31,10 +31,13 @@ public struct GroupOverride: Sendable, Hashable {
     /// Rounded to a format.
     case format(NumericFormat)
 
-    /// The precision called `full`, or by the name of a format such as `INT8/row`; nil when there is none.
+    /// The precision called `full`, or by the name of a format such as `INT8/row`; nil when there is none. `NVFP4` is that
+    /// of the presets, in compressed-tensors' arithmetic.
     public init?(name: String) {
       if name.lowercased() == "full" {
         self = .full
+      } else if name.uppercased() == "NVFP4" {
+        self = .format(.nvfp4(.compressedTensors))
       } else if let format = NumericFormat(name: name) {
         self = .format(format)
       } else {

@@ -9,6 +9,8 @@ public struct MemoryEstimate: Sendable, Equatable {
   public let block: Int
   /// The second moment of the widest group with its factor, in Float64.
   public let statistics: Int
+  /// The matrices of online transforms.
+  public let transforms: Int
   /// The activations of one calibration sample inside a block.
   public let sample: Int
   /// The embedding or the output layer while it is rotated and written.
@@ -25,7 +27,7 @@ public struct MemoryEstimate: Sendable, Equatable {
   init(
     _ plan: Plan, of outline: ModelOutline, source: Checkpoint, samples: Int, context: Int
   ) throws(CheckpointError) {
-    program = 48 << 20
+    program = 64 << 20
     var largest = 0
     var widest = 0
     var activations = 0
@@ -40,18 +42,21 @@ public struct MemoryEstimate: Sendable, Equatable {
       }
       activations = max(activations, width)
     }
-    // The block itself, the tensors that are written, one layer being changed.
-    self.block = largest * 4 * 2 + largest * 2
-    // The moment, the damped copy, its inverse, the factor, and LAPACK's copy.
-    statistics = 5 * widest * widest * 8
-    sample = plan.calibrationReason == nil ? 0 : activations * context * 4
+    // The block as read, as changed, as written, and a layer with its error in Float64.
+    self.block = largest * 4 * 4
+    // The moment, its damped copy, the inverse and the factor, each with LAPACK's copy.
+    statistics = 8 * widest * widest * 8
+    // A matrix is made from the identity, compared with the known ones, and written.
+    transforms = 6 * 4 * (plan.largestStoredOrder(of: outline) * plan.largestStoredOrder(of: outline))
+    sample = plan.calibrationReason == nil ? 0 : 2 * activations * context * 4
     let embedding = try source.tensor(outline.embedding)
-    ends = embedding.byteCount * 2
+    // Read and mapped, or written beside what was read.
+    ends = embedding.byteCount * 2 + embedding.count * 4
     residualStream = plan.calibrationReason == nil ? 0 : samples * context * outline.hiddenSize * 4
   }
 
   /// What the run needs with its residual stream in a scratch file: no limit may be below.
-  public var minimum: Int { program + max(block + statistics + sample, ends) }
+  public var minimum: Int { program + max(block + statistics + transforms + sample, ends) }
 
   /// What the run needs when it is given no limit.
   public var peak: Int { peak(activationLimit: Self.defaultActivationLimit) }

@@ -44,6 +44,20 @@ extension Plan {
   }
 }
 
+extension Plan {
+  /// The order of the largest matrix that a checkpoint stores for an online transform; 0 when there is none.
+  func largestStoredOrder(of outline: ModelOutline) -> Int {
+    let orders = outline.blocks.flatMap(\.groups).map { group in
+      if case .fixed(let transform) = self[group].transform {
+        group.source.rest(of: transform).storedOrder
+      } else {
+        0
+      }
+    }
+    return max(orders.max() ?? 0, keys.map { [$0].storedOrder } ?? 0)
+  }
+}
+
 extension [any LinearTransform] {
   /// The order of the matrix that a checkpoint stores for these transforms in a row: that of one repeated block, or the
   /// whole.

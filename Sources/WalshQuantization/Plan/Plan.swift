@@ -60,10 +60,14 @@ public struct Plan: Sendable {
           "compressed-tensors checkpoints have no such weights; use MXFP4, NVFP4-CT, INT4/128 or INT8/row.")
       }
       guard let activations = plan.activations else { continue }
-      if QuantizationArguments(activations: activations) == nil {
+      // A reader must round as the calibration did, so what the configuration means has to be the format itself.
+      let stored = QuantizationArguments(activations: activations)?.activationFormat
+      if stored != activations {
         throw QuantizationError(
           "activations \(activations) of \(group.id)",
-          "compressed-tensors checkpoints have no such activations; use MXFP4, NVFP4-CT or INT8/row.")
+          "readers of compressed-tensors checkpoints "
+            + (stored.map { "would compute \($0) instead; use that." }
+              ?? "have no such activations; use MXFP4, NVFP4-CT or INT8/row."))
       }
       if plan.weights == nil {
         throw QuantizationError(
@@ -71,7 +75,7 @@ public struct Plan: Sendable {
           "its weights stay in full precision, so its activation must, too; give the group a weight format.")
       }
     }
-    if let cache, QuantizationArguments(cache: cache) == nil {
+    if let cache, QuantizationArguments(cache: cache)?.cacheFormat != cache {
       throw QuantizationError("cache \(cache)", "compressed-tensors checkpoints have no such cache format.")
     }
   }

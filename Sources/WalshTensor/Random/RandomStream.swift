@@ -20,6 +20,12 @@ public struct RandomStream: Sendable {
     stream = hash ^ (index &* 0x9E37_79B9_7F4A_7C15)
   }
 
+  /// The generator's key, for vector code that computes many words at once: the seed.
+  public var key: UInt64 { UInt64(philox.key[1]) << 32 | UInt64(philox.key[0]) }
+
+  /// The upper half of the generator's counter, the same for all words of the stream; the lower half is the block.
+  public var counterPrefix: UInt64 { stream }
+
   /// Four random 32-bit words at `block`.
   public func words(at block: UInt64) -> SIMD4<UInt32> {
     philox(

@@ -83,23 +83,13 @@ struct RequestOptions: ParsableArguments {
   }
 
   private func preset(_ name: String) throws -> Preset {
-    if let preset = Preset(named: name) {
-      guard group == nil else {
-        throw ValidationError("--group goes with --to intN; \(preset.name) has its own groups.")
-      }
-      return preset
-    }
-    guard name.lowercased().hasPrefix("int"), let bits = Int(name.dropFirst(3)), (2...8).contains(bits) else {
+    let preset = Preset(named: group.map { "\(name)/\($0)" } ?? name)
+    guard let preset else {
       let known = Preset.all.map(\.name).joined(separator: ", ")
-      throw ValidationError("--to \(name): there is no such preset; use \(known), or int2 … int8.")
+      throw ValidationError(
+        "--to \(name)\(group.map { " --group \($0)" } ?? ""): there is no such preset; use \(known), or int2 … int8 with "
+          + "--group row or --group 64.")
     }
-    switch group ?? "row" {
-    case "row": return Preset(name: "int\(bits)/row", weights: .intPerRow(bits))
-    case let text:
-      guard let size = Int(text), size > 0 else {
-        throw ValidationError("--group \(text): use row, or the number of inputs that share a scale.")
-      }
-      return Preset(name: "int\(bits)/\(size)", weights: .int(bits, group: size))
-    }
+    return preset
   }
 }
