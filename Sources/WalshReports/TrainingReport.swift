@@ -2,7 +2,7 @@ import WalshTraining
 
 extension Report {
   /// What is told about a training run: its loss and learning rate, step by step. The same run gives the same bytes, so
-  /// no times are in it.
+  /// neither times nor names of folders are in it.
   public init(_ run: TrainingRun) {
     let (configuration, entries) = (run.configuration, run.history.entries)
     let validated = entries.compactMap { entry in entry.validationLoss.map { (entry.step, $0) } }
@@ -17,9 +17,9 @@ extension Report {
     ]
     if let last = entries.last { facts.append(Fact("Loss", Figure.significant(last.loss, 4))) }
     if let last = validated.last { facts.append(Fact("Validation loss", Figure.significant(last.1, 4))) }
-    let title = run.folder.lastPathComponent
     self.init(
-      title: title, summary: "A model trained from the beginning with the recipe \(run.trainer.recipe.name).",
+      title: "Training with \(run.trainer.recipe.name)",
+      summary: "A language model learnt from text, from the beginning. Losses are in nats per token.",
       facts: facts, plots: Self.curves(entries, validated))
   }
 

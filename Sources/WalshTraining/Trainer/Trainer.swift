@@ -131,16 +131,16 @@ public struct Trainer: Sendable {
 
   /// Refuses numbers that no later step can mend.
   private func check(loss: Double, norm: Double, rate: Double) throws(TrainingError) {
-    let place = "step \(step + 1)"
+    let advice = "lower the learning rate, now \(String(format: "%.3g", rate))."
     guard loss.isFinite, norm.isFinite else {
       throw TrainingError(
-        place, "the \(loss.isFinite ? "gradient" : "loss") is not a number; lower the learning rate, now \(rate).")
+        "step \(step + 1)", "the \(loss.isFinite ? "gradient" : "loss") is not a number; \(advice)")
     }
     // Knowing nothing costs log(vocabulary); three times as much is a model that is confidently wrong.
     let limit = 3 * log(Double(vocabularySize))
     guard loss <= limit else {
       throw TrainingError(
-        place, "the loss has diverged to \(loss), beyond \(limit); lower the learning rate, now \(rate).")
+        "step \(step + 1)", "the loss has diverged to \(String(format: "%.4g", loss)); \(advice)")
     }
   }
 

@@ -117,7 +117,7 @@ public struct TrainingRun {
     let start = ContinuousClock.now
     let outcome: Trainer.Outcome
     do { outcome = try trainer.advance() } catch let error as TrainingError {
-      throw TrainingError(error.subject, "\(error.cause) \(lastCheckpoint)")
+      throw TrainingError(error.subject, "\(error.cause.dropLast()); \(lastCheckpoint).")
     }
     timed.seconds += start.duration(to: .now) / .seconds(1)
     timed.tokens += configuration.batch * configuration.accumulation * configuration.context
@@ -148,8 +148,8 @@ public struct TrainingRun {
   }
 
   private var lastCheckpoint: String {
-    guard let step = try? place.step(), step > 0 else { return "No checkpoint was written yet." }
-    return "The checkpoint of step \(step) stays in \(folder.path(percentEncoded: false))."
+    guard let step = try? place.step(), step > 0 else { return "no checkpoint was written yet" }
+    return "the checkpoint of step \(step) stays in \(folder.path(percentEncoded: false))"
   }
 }
 
