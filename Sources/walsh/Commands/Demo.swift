@@ -5,29 +5,37 @@ import WalshEvaluation
 import WalshModels
 import WalshQuantization
 import WalshReports
+import WalshTraining
 
 struct Demo: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Quantize a small real model in several ways, compare them, and let the result tell a story.",
+    abstract: "Train in four bits, quantize a small model in several ways, compare, and let the result tell a story.",
     discussion: """
-      Uses the model and the stories in ../shared/data when they are there, or what --model and --documents name. The last \
-      900 documents calibrate, the first 100 are scored.
+      Runs from the project's folder with the model and the stories in Examples; --model, --documents and --calibration \
+      take others. The report page has the table, the losses, the error of each layer and the curves of a short training \
+      run, in full precision and in NVFP4.
 
       Example:
         walsh demo --output demo
       """)
 
   @Option(help: "A Hugging Face folder, or a model id in the hub cache.", completion: .directory)
-  var model = "../shared/data/babyllama/tok361/hf"
+  var model = "Examples/story-llama"
 
-  @Option(help: "A JSON array of texts.", completion: .file(extensions: ["json"]))
-  var documents = "../shared/data/tinystories/stories-1000.json"
+  @Option(help: "The texts to score, a JSON array.", completion: .file(extensions: ["json"]))
+  var documents = "Examples/stories-test.json"
+
+  @Option(help: "The texts to calibrate on and to learn from, a JSON array.", completion: .file(extensions: ["json"]))
+  var calibration = "Examples/stories-train.json"
 
   @Option(help: "Where the models and the report go.", completion: .directory)
   var output = "out/demo"
 
   @Option(help: ArgumentHelp("The number of calibration samples.", valueName: "count"))
-  var samples = 128
+  var samples = 64
+
+  @Option(help: ArgumentHelp("The steps of each training run; 0 leaves training out.", valueName: "count"))
+  var steps = 200
 
   @OptionGroup var options: RunOptions
 
@@ -36,29 +44,55 @@ struct Demo: ParsableCommand {
     let folder = URL(filePath: output, directoryHint: .isDirectory)
     let base = try ModelFolder(HubCache().folder(for: model))
     let study = try study(of: base, in: folder)
+    let curves = steps > 0 ? try ["fp32", "nvfp4"].map { try train(recipe: $0, in: folder, bar) } : []
     let outcome = try study.run(progress: bar.show)
     bar.clear()
-    try report(outcome, of: base, study).write(to: folder)
+    try report(outcome, of: base, study, curves).write(to: folder)
     if options.json { return printJSON(outcome.comparison.json) }
 
-    print(TextTable(outcome.comparison.table).text(.standard))
+    for run in curves {
+      guard let last = run.history.entries.last else { continue }
+      print("trained \(last.step) steps in \(run.configuration.recipe): loss \(last.loss.fixed(4))")
+    }
+    print("\n" + TextTable(outcome.comparison.table).text(.standard))
     // The candidate nearest to its base tells the story.
     let candidates = zip(outcome.comparison.rows.dropFirst(), outcome.folders)
-    if let best = candidates.min(by: {
+    let nearest = candidates.min {
       ($0.0.divergence?.kl.value ?? .infinity) < ($1.0.divergence?.kl.value ?? .infinity)
-    }) {
-      print("\(best.0.name) continues “Once upon a time”, computing on packed weights:\n")
-      print(try story(from: ModelFolder(best.1)) + "\n")
+    }
+    if let (row, folder) = nearest {
+      print("\(row.name), computing on packed weights:\n\n\(try story(from: ModelFolder(folder)))\n")
     }
     print("report: \(folder.appending(path: "report.html").path(percentEncoded: false))")
   }
 
+  /// A short run of a small model in the arithmetic of `recipe`.
+  private func train(recipe: String, in folder: URL, _ bar: ProgressBar) throws -> TrainingRun {
+    var configuration = TrainingConfiguration()
+    configuration.model.layers = 2
+    configuration.model.width = 96
+    configuration.model.heads = 4
+    configuration.model.keyHeads = 2
+    configuration.model.vocabulary = 512
+    configuration.text = [calibration]
+    configuration.recipe = recipe
+    configuration.steps = steps
+    configuration.context = 128
+    configuration.learningRate = 3e-3
+    var run = try TrainingRun(
+      configuration, in: folder.appending(path: "trained-\(recipe)", directoryHint: .isDirectory), existing: .replace)
+    try run.run { update in
+      bar.show(
+        ProgressUpdate(
+          "training in \(recipe), loss \(update.loss.fixed(3))", done: update.step, total: update.steps))
+    }
+    return run
+  }
+
   private func study(of base: ModelFolder, in folder: URL) throws -> Study {
     let context = min(256, base.architecture.contextLength)
-    let text = try EvaluationText(contentsOf: URL(filePath: documents))
     let tokenizer = try base.tokenizer()
     let encoding = TokenEncoding(tokenizer)
-    let held = text.documents.count > 200 ? 100 : text.documents.count / 2
     let requests = ["MXFP4", "NVFP4"].compactMap { Preset(named: $0) }.flatMap { preset in
       [
         QuantizationRequest(method: .rtn, preset: preset),
@@ -70,32 +104,49 @@ struct Demo: ParsableCommand {
     return Study(
       base: base, requests: requests,
       calibration: try CalibrationText(
-        documents: Array(text.documents.dropFirst(held)), named: documents, tokenizer: tokenizer,
-        beginToken: encoding.beginToken, count: samples, context: context, seed: 0),
-      windows: try ScoringProtocol.documents(context: context).windows(of: text.prefix(held), encoding: encoding),
+        URL(filePath: calibration), tokenizer: tokenizer, beginToken: encoding.beginToken, count: samples,
+        context: context, seed: 0),
+      windows: try ScoringProtocol.documents(context: context).windows(
+        of: try EvaluationText(contentsOf: URL(filePath: documents)).prefix(100), encoding: encoding),
       folder: folder)
   }
 
-  private func report(_ outcome: Study.Outcome, of base: ModelFolder, _ study: Study) -> Report {
-    Report(
+  private func report(
+    _ outcome: Study.Outcome, of base: ModelFolder, _ study: Study, _ curves: [TrainingRun]
+  ) -> Report {
+    var facts = [
+      Report.Fact("Model", base.name),
+      Report.Fact("Scored", "\(study.windows.windows.count) documents, \(study.windows.scoring)"),
+      Report.Fact(
+        "Calibrated", study.calibration.map { "\($0.samples.count) samples, \($0.tokenCount) tokens" } ?? "no"),
+    ]
+    var plots: [any Plot] = [outcome.layerErrorPlot]
+    if !curves.isEmpty {
+      facts.append(
+        Report.Fact("Trained", "\(steps) steps each in \(curves.map(\.configuration.recipe).joined(separator: ", "))")
+      )
+      plots.append(
+        SeriesChart(
+          title: "Training in four bits", horizontal: "step", vertical: "nats per token",
+          series: curves.map { run in
+            SeriesChart.Series(
+              run.configuration.recipe,
+              run.history.entries.map { SeriesChart.Series.Point(x: Double($0.step), y: $0.loss) })
+          }))
+    }
+    return Report(
       title: "\(base.name) in four bits",
       summary:
         "Weights and activations in four bits, by several methods, scored on \(study.windows.tokenCount) tokens.",
-      facts: [
-        Report.Fact("Model", base.name),
-        Report.Fact("Scored", "\(study.windows.windows.count) documents, \(study.windows.scoring)"),
-        Report.Fact(
-          "Calibrated", study.calibration.map { "\($0.samples.count) samples, \($0.tokenCount) tokens" } ?? "no"),
-      ],
-      comparison: outcome.comparison, plots: [outcome.layerErrorPlot], command: "walsh demo")
+      facts: facts, comparison: outcome.comparison, plots: plots, command: "walsh demo")
   }
 
   private func story(from folder: ModelFolder) throws -> String {
     let tokenizer = try folder.tokenizer()
-    let prompt = "Once upon a time"
+    let prompt = tokenizer.encode("Once upon a time")
     let generator = TokenGenerator(
-      model: try folder.model(), prompt: tokenizer.encode(prompt), sampler: Sampler(),
+      model: try folder.model(), prompt: prompt, sampler: Sampler(temperature: 0.5, topP: 0.9, seed: 1),
       endTokens: try folder.endTokens(tokenizer), limit: 160)
-    return tokenizer.decode(tokenizer.encode(prompt) + Array(generator), skippingSpecialTokens: true)
+    return tokenizer.decode(prompt + Array(generator), skippingSpecialTokens: true)
   }
 }
