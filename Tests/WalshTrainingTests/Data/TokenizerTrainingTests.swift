@@ -26,14 +26,16 @@ struct TokenizerTrainingTests {
 
   @Test("A run of one letter is joined from the left, without overlap")
   func runs() {
-    #expect(merges(["aaaaa"], 2) == ["a a", "aa aa"])
-    #expect(merges(["aaaaa"], 3) == ["a a", "aa aa", "aaaa a"])
+    #expect(merges(["aaa"], 3) == ["a a", "aa a"])
+    #expect(merges(["aaaa"], 3) == ["a a", "aa aa"])
+    // aa aa a: both pairs occur once, and a has the lower id.
+    #expect(merges(["aaaaa"], 3) == ["a a", "aa a", "aa aaa"])
   }
 
   @Test("What occurs less often than asked is not joined, and the vocabulary stays smaller")
   func minimum() {
     #expect(merges(["abc"], 10, minimum: 2).isEmpty)
-    #expect(TokenizerTraining(vocabularySize: 400).files(for: ["abc abc"]).tokens.count == 262)
+    #expect(TokenizerTraining(vocabularySize: 400).files(for: ["abc abc"]).tokens.count == 260)
   }
 
   @Test("Every text comes back from its tokens, whatever the tokenizer was trained on")
