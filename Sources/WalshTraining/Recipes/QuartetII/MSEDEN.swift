@@ -17,69 +17,61 @@ struct MSEDEN: Sendable {
 
   /// `v` quantized; its rows are rotated already and hold whole groups.
   ///
-  /// A block with NaN or infinity decodes to NaN, and its group is not corrected.
+  /// A block with NaN or infinity decodes to NaN and is left out of its group's correction; a group of zeros has none.
   ///
   /// - Parameters:
   ///   - v: shape `[rows, columns]`, `columns` a multiple of `group`.
   ///   - scaleRounding: decides between the two E4M3 neighbours of a corrected scale; the block's index is the position.
   func quantize(_ v: Tensor, scaleRounding: RandomStream) -> PackedMatrix {
-    let (rows, columns) = (v.rowCount, v.columns)
     precondition(
-      columns % group == 0 && group % 16 == 0, "MS-EDEN needs whole groups of \(group), not \(columns) values.")
-    let blocks = columns / 16
-    var scales = [UInt8](repeating: 0, count: rows * blocks)
-    var codes = [UInt8](repeating: 0, count: rows * columns / 2)
-    let amax = v.withUnsafeBufferPointer { $0.reduce(Float(0)) { $1.isFinite ? max($0, abs($1)) : $0 } }
-    // The tensor scale S of the paper is 1 / tensorScale.
-    let tensorScale = amax > 0 ? min(Self.largestScale * Self.largest / amax, .greatestFiniteMagnitude) : 1
+      v.columns % group == 0 && group % 16 == 0,
+      "MS-EDEN needs whole groups of \(group), not \(v.columns) values.")
+    var scales = nearestScales(of: v)
+    let nearest = Quantizer(format: .nvfp4, rounding: .nearestAwayFromZero).pack(v, scales: scales)
+    scales = corrected(scales, v, quantized: nearest.unpacked(), rounding: scaleRounding)
+    return PackedMatrix(scales: scales, codes: nearest.codes)
+  }
+
+  /// The tensor scale, which is 1 / S in the paper, and block scales rounded to nearest; 1 in place of zero.
+  private func nearestScales(of v: Tensor) -> BlockScales {
+    v.withUnsafeBufferPointer { values in
+      let largest = values.reduce(Float(0)) { $1.isFinite ? max($0, abs($1)) : $0 }
+      let tensorScale =
+        largest > 0 ? min(Self.largestScale * Self.largest / largest, .greatestFiniteMagnitude) : 1
+      let bytes = stride(from: 0, to: values.count, by: 16).map { first -> UInt8 in
+        let amax = values[first..<first + 16].reduce(Float(0)) { $1.isFinite ? max($0, abs($1)) : .nan }
+        let byte = E4M3.encode(amax / Self.largest * tensorScale)
+        return byte == 0 ? E4M3.encode(1) : byte
+      }
+      return BlockScales(
+        format: .nvfp4, rows: v.rowCount, columns: v.columns, bytes: bytes, tensorScale: tensorScale)
+    }
+  }
+
+  /// The block scales times c = ⟨v, v⟩ / ⟨v, v̂⟩ of their group, rounded stochastically.
+  private func corrected(
+    _ scales: BlockScales, _ v: Tensor, quantized: Tensor, rounding: RandomStream
+  ) -> BlockScales {
+    var bytes = scales.bytes
     v.withUnsafeBufferPointer { v in
-      scales.withUnsafeMutableBufferPointer { scales in
-        codes.withUnsafeMutableBufferPointer { codes in
-          guard let scales = scales.baseAddress, let codes = codes.baseAddress else { return }
-          Parallel.forEachChunk(of: rows, size: max(1, (1 << 14) / max(columns, 1))) { range in
-            for first in stride(from: range.lowerBound * columns, to: range.upperBound * columns, by: group) {
-              let values = UnsafeBufferPointer(rebasing: v[first..<first + group])
-              quantize(
-                values, tensorScale: tensorScale, firstBlock: first / 16, scaleRounding: scaleRounding,
-                scales: scales + first / 16, codes: codes + first / 2)
-            }
+      quantized.withUnsafeBufferPointer { q in
+        for first in stride(from: 0, to: v.count, by: group) {
+          var (square, projection) = (0.0, 0.0)
+          // A quantized NaN marks a block that is not finite.
+          for i in first..<first + group where !q[i].isNaN {
+            square += Double(v[i]) * Double(v[i])
+            projection += Double(v[i]) * Double(q[i])
+          }
+          guard projection > 0 else { continue }
+          let correction = Float(square / projection)
+          for block in first / 16..<(first + group) / 16 where bytes[block] != 0x7F {
+            bytes[block] = E4M3.encode(
+              correction * E4M3.decode(bytes[block]), rounding: .stochastic(rounding), at: block)
           }
         }
       }
     }
-    return PackedMatrix(
-      scales: BlockScales(format: .nvfp4, rows: rows, columns: columns, bytes: scales, tensorScale: tensorScale),
-      codes: codes)
-  }
-
-  /// One group: codes by rounding to nearest, then the correction and the scales that hold it.
-  private func quantize(
-    _ v: UnsafeBufferPointer<Float>, tensorScale: Float, firstBlock: Int, scaleRounding: RandomStream,
-    scales: UnsafeMutablePointer<UInt8>, codes: UnsafeMutablePointer<UInt8>
-  ) {
-    var square = 0.0
-    var projection = 0.0
-    for block in 0..<group / 16 {
-      let values = UnsafeBufferPointer(rebasing: v[block * 16..<block * 16 + 16])
-      let amax = values.reduce(Float(0)) { $1.isFinite ? max($0, abs($1)) : .nan }
-      guard amax.isFinite else {
-        scales[block] = 0x7F
-        continue
-      }
-      let nearest = E4M3.encode(amax / Self.largest * tensorScale)
-      scales[block] = nearest == 0 ? E4M3.encode(1) : nearest
-      let scale = E4M3.decode(scales[block]) / tensorScale
-      for (i, x) in values.enumerated() {
-        let code = E2M1.encode(x / scale, rounding: .nearestAwayFromZero)
-        codes[block * 8 + i / 2] |= i % 2 == 0 ? code : code << 4
-        square += Double(x) * Double(x)
-        projection += Double(x) * Double(E2M1.decode(code) * scale)
-      }
-    }
-    let correction = projection > 0 ? Float(square / projection) : 1
-    for block in 0..<group / 16 where scales[block] != 0x7F {
-      scales[block] = E4M3.encode(
-        correction * E4M3.decode(scales[block]), rounding: .stochastic(scaleRounding), at: firstBlock + block)
-    }
+    return BlockScales(
+      format: .nvfp4, rows: scales.rows, columns: scales.columns, bytes: bytes, tensorScale: scales.tensorScale)
   }
 }
