@@ -1,6 +1,6 @@
 #!/bin/bash
 # Trains the embedded model, Examples/story-llama, from its text: the stories beside this script and, for breadth, the
-# thousand TinyStories of ../shared/data. About ten minutes on two cores; the same commit gives the same bytes.
+# thousand TinyStories of ../shared/data. About ten minutes on two idle cores; runs of one build give the same bytes.
 #
 #   Examples/train-story-llama.sh [OUTPUT]
 set -euo pipefail

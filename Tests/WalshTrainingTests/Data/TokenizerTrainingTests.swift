@@ -57,14 +57,11 @@ struct TokenizerTrainingTests {
     #expect(training.files(for: documents).contents == training.files(for: documents).contents)
   }
 
-  @Test("A megabyte is learnt in seconds", .enabled(if: TestFiles.shared("tinystories/stories-1000.json") != nil))
-  func speed() throws {
+  @Test("A megabyte of stories fills its vocabulary, whose tokens hold three letters and more", .enabled(if: TestFiles.shared("tinystories/stories-1000.json") != nil))
+  func stories() throws {
     let url = try #require(TestFiles.shared("tinystories/stories-1000.json"))
     let stories = try #require(try JSON(parsing: [UInt8](Data(contentsOf: url))).arrayValue).compactMap(\.stringValue)
-    let start = ContinuousClock.now
     let files = TokenizerTraining(vocabularySize: 2048).files(for: stories)
-    // Twenty times what an idle machine needs, unoptimised; quadratic work would take minutes.
-    #expect(start.duration(to: .now) < .seconds(60))
     #expect(files.tokens.count == 2048)
     let tokenizer = try Tokenizer(tokenizerJSON: files.tokenizerJSON)
     let text = stories[0]
