@@ -86,11 +86,11 @@ struct HostileInputTests {
       },
       header("not JSON") { "x" + $0 },
       header("an array") { _ in "[]" },
-      header("empty object", named: "") { _ in "{}" },
+      header("empty object") { _ in "{}" },
       header("a key twice", replacingFirst(#"\{"#, #"{"a":1,"a":2,"#)),
       header("unknown type", replacingFirst(#""F32""#, #""F33""#)),
       header("another type", replacingFirst(#""F32""#, #""F16""#)),
-      header("an integer type", replacingFirst(#""F32""#, #""I32""#)),
+      header("an integer type", named: "holds I32", replacingFirst(#""F32""#, #""I32""#)),
       header("a type that is no text", replacingFirst(#""F32""#, "7")),
       header("a negative extent", replacingFirst(#""shape":\["#, #""shape":[-"#)),
       header("an extent that overflows", replacingFirst(#""shape":\["#, #""shape":[9223372036854775807,9,"#)),
@@ -98,11 +98,14 @@ struct HostileInputTests {
       header("one more axis", replacingFirst(#""shape":\["#, #""shape":[2,"#)),
       header("no shape", replacingFirst(#""shape""#, #""shapes""#)),
       header("offsets that overlap", replacingFirst(#""data_offsets":\[[0-9]+"#, #""data_offsets":[1"#)),
-      header("offsets beyond the file", replacingFirst(#""data_offsets":\[([0-9]+),[0-9]+"#, #""data_offsets":[0,99999999"#)),
-      header("an offset that overflows", replacingFirst(#""data_offsets":\["#, #""data_offsets":[18446744073709551615,"#)),
+      header(
+        "offsets beyond the file",
+        replacingFirst(#""data_offsets":\[([0-9]+),[0-9]+"#, #""data_offsets":[0,99999999"#)),
+      header(
+        "an offset that overflows", replacingFirst(#""data_offsets":\["#, #""data_offsets":[18446744073709551615,"#)),
       header("one offset", replacingFirst(#""data_offsets":\[[0-9]+,"#, #""data_offsets":["#)),
-      header("a negative offset", replacingFirst(#""data_offsets":\["#, #""data_offsets":[-"#)),
-      header("a tensor under another name", named: "", replacingFirst("q_proj", "z_proj")),
+      header("a negative offset", replacingFirst(#""data_offsets":\["#, #""data_offsets":[-1"#)),
+      header("a tensor under another name", named: "q_proj", replacingFirst("q_proj", "z_proj")),
       config(#""model_type": "llama""#, #""model_type": "gpt17""#),
       config(#""model_type": "llama""#, #""model_type": 3"#),
       config(#""hidden_size": [0-9]+"#, #""hidden_size": 0"#),
@@ -125,19 +128,20 @@ struct HostileInputTests {
     ]
     + ["config.json", "model.safetensors"].flatMap { file in
       [
-        Damage(testDescription: "\(file) is missing", named: "") { folder in
+        Damage(testDescription: "\(file) is missing", named: file) { folder in
           try FileManager.default.removeItem(at: folder.appending(path: file))
         },
         Damage(testDescription: "\(file) is empty", named: file) { folder in
           try Data().write(to: folder.appending(path: file))
         },
-        Damage(testDescription: "\(file) is a folder", named: "") { folder in
+        Damage(testDescription: "\(file) is a folder", named: file) { folder in
           let url = folder.appending(path: file)
           try FileManager.default.removeItem(at: url)
           try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         },
         Damage(testDescription: "\(file) is noise", named: file) { folder in
-          try Data((0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ 13) }).write(to: folder.appending(path: file))
+          try Data((0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ 13) }).write(
+            to: folder.appending(path: file))
         },
       ]
     }

@@ -57,7 +57,9 @@ struct TokenizerTrainingTests {
     #expect(training.files(for: documents).contents == training.files(for: documents).contents)
   }
 
-  @Test("A megabyte of stories fills its vocabulary, whose tokens hold three letters and more", .enabled(if: TestFiles.shared("tinystories/stories-1000.json") != nil))
+  @Test(
+    "A megabyte of stories fills its vocabulary, whose tokens hold three letters and more",
+    .enabled(if: TestFiles.shared("tinystories/stories-1000.json") != nil))
   func stories() throws {
     let url = try #require(TestFiles.shared("tinystories/stories-1000.json"))
     let stories = try #require(try JSON(parsing: [UInt8](Data(contentsOf: url))).arrayValue).compactMap(\.stringValue)
