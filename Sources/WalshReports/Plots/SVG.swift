@@ -55,7 +55,8 @@ public struct SVG: Sendable {
     body += #"<path class="\#(style)" d="\#(steps.joined())"/>"#
   }
 
-  /// A marker around a point; each of seven shapes belongs to one colour, so that colour is never the only difference.
+  /// A marker around a point, one of seven shapes: colour is never the only difference between series, and when colours
+  /// begin again behind seven series, shapes are shifted by one.
   mutating func marker(
     _ shape: Int, _ x: Double, _ y: Double, radius r: Double, _ style: String, tooltip: String? = nil
   ) {
@@ -63,7 +64,7 @@ public struct SVG: Sendable {
       let points = corners.map { "\(number(x + r * $0.0)),\(number(y + r * $0.1))" }.joined(separator: " ")
       close("polygon", #"class="\#(style)" points="\#(points)""#, tooltip)
     }
-    switch shape % 7 {
+    switch (shape + shape / PlotStyle.colours) % 7 {
     case 0: close("circle", #"class="\#(style)" cx="\#(number(x))" cy="\#(number(y))" r="\#(number(r))""#, tooltip)
     case 1: polygon([(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)])
     case 2: polygon([(0, -1.2), (1.1, 0.8), (-1.1, 0.8)])
