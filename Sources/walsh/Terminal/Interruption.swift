@@ -12,7 +12,8 @@ final class Interruption {
     source = DispatchSource.makeSignalSource(signal: SIGINT, queue: DispatchQueue.global())
     source.setEventHandler {
       FileHandle.standardError.write(Data("\r\u{1B}[2K\(message)\n".utf8))
-      exit(130)
+      // Not exit: its handlers would tear down what other threads still use.
+      _exit(130)
     }
     source.resume()
   }
