@@ -1,7 +1,7 @@
 // Chooses the instruction set of the kernels of packed_dot.h.
+#include "dispatch.h"
 #include "include/packed_dot.h"
 
-#include "include/isa.h"
 
 #define DECLARE(suffix)                                                                                              \
   void walsh_dot_rows_##suffix(const float *, size_t, const float *, size_t, size_t, float *, size_t);               \
@@ -12,12 +12,6 @@ DECLARE(base)
 #if defined(__x86_64__)
 DECLARE(avx2)
 DECLARE(avx512)
-#define CALL(name, ...)                                                                                              \
-  (isa >= WALSH_ISA_AVX512 ? name##_avx512(__VA_ARGS__)                                                              \
-   : isa == WALSH_ISA_AVX2 ? name##_avx2(__VA_ARGS__)                                                                \
-                           : name##_base(__VA_ARGS__))
-#else
-#define CALL(name, ...) ((void)isa, name##_base(__VA_ARGS__))
 #endif
 
 void walsh_dot_rows(int isa, const float *w, size_t rows, const float *x, size_t tokens, size_t k, float *y,

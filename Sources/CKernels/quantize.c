@@ -1,7 +1,7 @@
 // Chooses the instruction set of the kernels of quantize.h.
+#include "dispatch.h"
 #include "include/quantize.h"
 
-#include "include/isa.h"
 
 #define DECLARE(suffix)                                                                                              \
   void walsh_fp4_scales_##suffix(const float *, size_t, size_t, int, float, uint8_t *);                              \
@@ -24,12 +24,6 @@ DECLARE(base)
 #if defined(__x86_64__)
 DECLARE(avx2)
 DECLARE(avx512)
-#define CALL(name, ...)                                                                                              \
-  (isa >= WALSH_ISA_AVX512 ? name##_avx512(__VA_ARGS__)                                                              \
-   : isa == WALSH_ISA_AVX2 ? name##_avx2(__VA_ARGS__)                                                                \
-                           : name##_base(__VA_ARGS__))
-#else
-#define CALL(name, ...) ((void)isa, name##_base(__VA_ARGS__))
 #endif
 
 void walsh_fp4_scales(int isa, const float *x, size_t rows, size_t columns, int rule, float tensor_scale,

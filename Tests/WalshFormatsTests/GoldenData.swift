@@ -3,25 +3,8 @@ import WalshTensor
 
 @testable import WalshFormats
 
-/// The matrices and byte strings of sections 5.2 to 5.4 of the number formats.
+/// The blocks of sections 5.2 and 5.3 of the number formats, and what tests do with those of 5.4, `GoldenMatrices`.
 enum Golden {
-  /// G1[i][j] = (((131 i² + 71 j² + 37 i j + 17) mod 257) − 128) / 64, 96 × 64.
-  static let g1 = Tensor(shape: [96, 64]) { p in
-    for i in 0..<96 {
-      for j in 0..<64 {
-        let n: Int = 131 * i * i + 71 * j * j + 37 * i * j + 17
-        p[i * 64 + j] = Float(n % 257 - 128) / 64
-      }
-    }
-  }
-
-  /// G1 with row i times 2^(((5 i) mod 11) − 5) and row 10 set to +0.
-  static let g2 = Tensor(
-    g1.values.enumerated().map { n, x in
-      let i = n / 64
-      return i == 10 ? 0 : x * powerOfTwo(5 * i % 11 - 5)
-    }, shape: [96, 64])
-
   /// The block of section 5.2.
   static let mxBlock: [Float] = {
     let first: [Float] = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5, 6]

@@ -67,11 +67,11 @@ struct GoldenMatrixTests {
   @Test("5.4 the golden matrices themselves")
   func inputs() {
     #expect(hex(fnv1a("a".utf8)) == "af63dc4c8601ec8c")
-    #expect(hex(Golden.g1.checksum) == "c986444cd1130815")
-    #expect(hex(Golden.g2.checksum) == "cdf256ad86b53f14")
-    #expect(Golden.g1.finiteAmax == 2)
-    #expect(Golden.rht16(Golden.g1).finiteAmax == 4.36328125)
-    #expect(Golden.rht16(Golden.transposed(Golden.g1)).finiteAmax == 3.8046875)
+    #expect(hex(GoldenMatrices.g1.checksum) == "c986444cd1130815")
+    #expect(hex(GoldenMatrices.g2.checksum) == "cdf256ad86b53f14")
+    #expect(GoldenMatrices.g1.finiteAmax == 2)
+    #expect(Golden.rht16(GoldenMatrices.g1).finiteAmax == 4.36328125)
+    #expect(Golden.rht16(Golden.transposed(GoldenMatrices.g1)).finiteAmax == 3.8046875)
   }
 
   @Test("NVFP4 recipe 2.3: the signed Hadamard transform of 1…16")
@@ -84,7 +84,7 @@ struct GoldenMatrixTests {
 
   @Test("5.4 checksums of packed data and scales", arguments: cases)
   func checksums(_ golden: Case) {
-    for (matrix, expected) in [(Golden.g1, golden.g1), (Golden.g2, golden.g2)] {
+    for (matrix, expected) in [(GoldenMatrices.g1, golden.g1), (GoldenMatrices.g2, golden.g2)] {
       let packed = Quantizer(format: golden.format).pack(golden.prepare(matrix))
       #expect(hex(fnv1a(packed.codes)) == expected.0)
       #expect(hex(fnv1a(packed.scales)) == expected.1)
@@ -95,7 +95,7 @@ struct GoldenMatrixTests {
   func rotatedRows() {
     // In this row of the table the first column is the checksum of the rotated matrix and the second that of the data.
     let expected = [("6343a7500c0543f3", "c2927ab13b885076"), ("fb6a5c8897e91877", "5dd351e6baaa104f")]
-    for (matrix, golden) in zip([Golden.g1, Golden.g2], expected) {
+    for (matrix, golden) in zip([GoldenMatrices.g1, GoldenMatrices.g2], expected) {
       let rotated = Golden.rht16(matrix)
       #expect(hex(rotated.checksum) == golden.0)
       #expect(hex(fnv1a(Quantizer(format: .nvfp4).pack(rotated).codes)) == golden.1)
@@ -105,7 +105,7 @@ struct GoldenMatrixTests {
   @Test("5.4 first bytes of G1")
   func firstBytes() {
     func first(_ format: NumericFormat) -> [String] {
-      let packed = Quantizer(format: format).pack(Golden.g1)
+      let packed = Quantizer(format: format).pack(GoldenMatrices.g1)
       return [hex(packed.codes.prefix(8)), hex(packed.scales.prefix(4))]
     }
     #expect(first(.mxfp4(.floor)) == ["cf2f783fa68567ee", "7d7d7e7e"])
@@ -117,11 +117,11 @@ struct GoldenMatrixTests {
 
   @Test("5.4 ggml's own quantizers")
   func ggml() throws {
-    let mx = try [Golden.g1, Golden.g2].map { try GGUFBlocks(ggml: $0, kind: .mxfp4) }
+    let mx = try [GoldenMatrices.g1, GoldenMatrices.g2].map { try GGUFBlocks(ggml: $0, kind: .mxfp4) }
     #expect(mx[0].bytes.count == 3264)
     #expect(mx.map { hex(fnv1a($0.bytes)) } == ["49d6e3296a51e36f", "37f32a2bc88b2cb9"])
     #expect(hex(mx[0].bytes.prefix(17)) == "7d6f7c2f6220776fe3e66a759057b65e2e")
-    let nv = try [Golden.g1, Golden.g2].map { try GGUFBlocks(ggml: $0, kind: .nvfp4) }
+    let nv = try [GoldenMatrices.g1, GoldenMatrices.g2].map { try GGUFBlocks(ggml: $0, kind: .nvfp4) }
     #expect(nv[0].bytes.count == 3456)
     #expect(nv.map { hex(fnv1a($0.bytes)) } == ["34f6ad688ad823ba", "72c2527484d4d519"])
     #expect(hex(nv[0].bytes.prefix(4)) == "2a292b2a")

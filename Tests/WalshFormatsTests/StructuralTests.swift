@@ -9,7 +9,7 @@ struct StructuralTests {
   @Test("5.5 quantizing tiles commutes with transposing; groups of a row do not", arguments: [false, true])
   func transposition(fourOverSix: Bool) {
     let scheme: E4M3Scheme = fourOverSix ? .fourOverSixMAE : .transformerEngine
-    for x in [Golden.g1, Golden.g2, Adversary.normal(37, 50)] {
+    for x in [GoldenMatrices.g1, GoldenMatrices.g2, Adversary.normal(37, 50)] {
       let tiles = Quantizer(format: .nvfp4(scheme, tiles: true))
       let quantized = tiles.fakeQuantize(Golden.transposed(x))
       if !fourOverSix || x.rowCount == x.columns {
@@ -17,7 +17,9 @@ struct StructuralTests {
       }
     }
     let rows = Quantizer(format: .nvfp4)
-    let (a, b) = (Golden.transposed(rows.fakeQuantize(Golden.g1)), rows.fakeQuantize(Golden.transposed(Golden.g1)))
+    let (a, b) = (
+      Golden.transposed(rows.fakeQuantize(GoldenMatrices.g1)), rows.fakeQuantize(Golden.transposed(GoldenMatrices.g1))
+    )
     let different = zip(a.values, b.values).filter { $0 != $1 }.count
     #expect((Double(different) / 6144 * 100).rounded() == 59)
   }

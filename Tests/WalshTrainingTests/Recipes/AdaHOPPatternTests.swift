@@ -19,7 +19,7 @@ struct AdaHOPPatternTests {
 
   @Test("5.1 the check values of the specification, to 1e-4")
   func checkValues() {
-    let g1 = RecipeFixtures.g1
+    let g1 = GoldenMatrices.g1
     let cases: [(Tensor, Double, Double, OutlierPattern)] = [
       (g1, 0.61280, 0.60093, .none),
       (scaled(g1, rows: [5, 77], by: 20), 33.926, 4.4231, .row),
@@ -52,7 +52,7 @@ struct AdaHOPPatternTests {
 
   @Test("5.1 neither permutation nor scale matters, and transposing swaps rows and columns")
   func invariances() {
-    let x = scaled(RecipeFixtures.g1, rows: [5, 77], by: 20)
+    let x = scaled(GoldenMatrices.g1, rows: [5, 77], by: 20)
     let reference = detector.statistics(of: x)
     let order = (0..<96).map { $0 * 35 % 96 }
     for other in [x.gatheringRows(order), x * 1000, x * -0.25] {
@@ -74,7 +74,7 @@ struct AdaHOPPatternTests {
 
   @Test("2.3 the gate on the fourth moment of the winning variances")
   func kurtosis() {
-    let x = scaled(RecipeFixtures.g1, rows: [5, 77], by: 20)
+    let x = scaled(GoldenMatrices.g1, rows: [5, 77], by: 20)
     var gated = detector
     gated.kurtosisThreshold = 10
     #expect(gated.pattern(of: x) == .row)

@@ -80,7 +80,7 @@ struct NVFP4RecipeTests {
   func transposeConsistency() {
     let forward = NVFP4Configuration().products.forward.right
     let key = OperandKey(layer: RecipeFixtures.layer(), product: "forward", side: "right")
-    for w in [RecipeFixtures.g1, RecipeFixtures.heavy(40, 72, "ragged")] {
+    for w in [GoldenMatrices.g1, RecipeFixtures.heavy(40, 72, "ragged")] {
       #expect(
         bitPatterns(forward.prepare(w, key: key).transposed.decoded)
           == bitPatterns(forward.prepare(w.transposed(), key: key).decoded))

@@ -38,10 +38,10 @@ struct OperandRotationTests {
     let weightGradient = NVFP4Configuration().products.weightGradient.right
     let expected = [
       (
-        RecipeFixtures.g1, "6343a7500c0543f3", "c2927ab13b885076", ["8f3174ebc3012d3f", "d81cbca7977a74d9"]
+        GoldenMatrices.g1, "6343a7500c0543f3", "c2927ab13b885076", ["8f3174ebc3012d3f", "d81cbca7977a74d9"]
       ),
       (
-        RecipeFixtures.g2, "fb6a5c8897e91877", "5dd351e6baaa104f", ["4642346927b74149", "3e63f46900fcffce"]
+        GoldenMatrices.g2, "fb6a5c8897e91877", "5dd351e6baaa104f", ["4642346927b74149", "3e63f46900fcffce"]
       ),
     ]
     for (matrix, rotatedSum, codeSum, transposedSums) in expected {

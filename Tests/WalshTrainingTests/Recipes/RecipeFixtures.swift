@@ -6,23 +6,6 @@ import WalshTensor
 
 /// Matrices and references that the tests of the recipes share.
 enum RecipeFixtures {
-  /// G1 of section 5.4 of the number formats, 96 × 64.
-  static let g1 = Tensor(shape: [96, 64]) { p in
-    for i in 0..<96 {
-      for j in 0..<64 {
-        let n: Int = 131 * i * i + 71 * j * j + 37 * i * j + 17
-        p[i * 64 + j] = Float(n % 257 - 128) / 64
-      }
-    }
-  }
-
-  /// G1 with row i times 2^(((5 i) mod 11) − 5) and row 10 set to +0.
-  static let g2 = Tensor(
-    g1.values.enumerated().map { n, x in
-      let i = n / 64
-      return i == 10 ? 0 : x * Float(sign: .plus, exponent: 5 * i % 11 - 5, significand: 1)
-    }, shape: [96, 64])
-
   /// Standard normal numbers.
   static func normal(_ rows: Int, _ columns: Int, _ name: String) -> Tensor {
     Tensor.normal([rows, columns], from: RandomStream(seed: 7, purpose: "test/\(name)"))

@@ -15,6 +15,7 @@ public struct TokenizerTraining: Sendable {
   /// The fewest tokens of a vocabulary.
   public static let smallestVocabulary = 258
 
+  /// A training that stops at `vocabularySize` tokens, or when no pair of tokens occurs `minimumCount` times.
   public init(vocabularySize: Int, minimumCount: Int = 2) {
     precondition(
       vocabularySize >= Self.smallestVocabulary,
