@@ -74,7 +74,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(name: "TestSupport", dependencies: ["WalshTensor"], path: "Tests/TestSupport"),
-    .testTarget(name: "WalshTensorTests", dependencies: ["WalshTensor", "TestSupport"]),
+    .testTarget(name: "WalshTensorTests", dependencies: ["WalshTensor", "CKernels", "TestSupport"]),
     .testTarget(name: "WalshTransformsTests", dependencies: ["WalshTransforms", "TestSupport"]),
     .testTarget(name: "WalshFormatsTests", dependencies: ["WalshFormats", "TestSupport"]),
     .testTarget(

@@ -77,6 +77,14 @@ void walsh_bfloat16_from_float(const float *source, void *destination, size_t co
   }
 }
 
+void walsh_round_to_bfloat16(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits = to_bits(x[i]);
+    uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+    y[i] = from_bits(((bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : rounded) & 0xffff0000);
+  }
+}
+
 size_t walsh_first_not_finite(const float *values, size_t count) {
   for (size_t start = 0; start < count; start += 1024) {
     size_t end = start + 1024 < count ? start + 1024 : count;

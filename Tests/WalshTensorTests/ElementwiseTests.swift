@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import TestSupport
 import Testing
@@ -54,6 +55,57 @@ struct ElementwiseTests {
     for (x, y) in zip(near, Tensor(near).geluTanh().values) {
       let u = (2 / Double.pi).squareRoot() * (Double(x) + 0.044715 * Double(x * x * x))
       #expect(abs(Double(y) - 0.5 * Double(x) * (1 + tanh(u))) <= 2e-6)
+    }
+  }
+
+  @Test("The kernels of exp give the same bits for every instruction set, whole vectors and rests alike")
+  func instructionSets() {
+    for count in [0, 1, 7, 16, 37, 4801] {
+      let x = Array(Self.line.values.prefix(max(0, count - 1))) + (count > 0 ? [.nan] : [])
+      let up = x.indices.map { Float($0 % 7) - 3 }
+      /// All results; the sign of a NaN belongs to the instruction set.
+      func results(_ isa: InstructionSet) -> [Float?] {
+        var (y, z) = ([Float](repeating: 0, count: count), [Float](repeating: 0, count: count))
+        var all: [Float] = []
+        let code = isa.rawValue
+        walsh_exp(code, x, &y, count)
+        all += y
+        walsh_sigmoid(code, x, &y, count)
+        all += y
+        walsh_silu_gradient(code, x, up, &y, count)
+        all += y
+        walsh_silu_gated(code, x, up, &y, count)
+        all += y
+        walsh_silu_gated_gradients(code, x, up, up, &y, &z, count)
+        all += y + z
+        y = x
+        all.append(Float(walsh_exp_shifted(code, &y, 1, count)))
+        return (all + y).map { $0.isNaN ? nil : $0 }
+      }
+      let expected = results(.base)
+      for isa in InstructionSet.available {
+        let isEqual = results(isa) == expected
+        #expect(isEqual, "\(isa), \(count) values")
+      }
+    }
+  }
+
+  @Test("Gated SiLU is silu(x) ⊙ up in one pass, and bfloat16 rounding goes to even and keeps NaN")
+  func fusedAndRounded() {
+    let up = Self.line.map { $0 * 0.5 - 1 }
+    #expect(Self.line.siluGating(up) == Self.line.silu() * up)
+    let rounded = Tensor([1, 1.003_906_25, 1.011_718_75, -1.003_906_25, .nan, .infinity, 3.4e38]).roundedToBFloat16()
+    #expect(Array(rounded.values.prefix(4)) == [1, 1, 1.015_625, -1])
+    #expect(rounded[4].isNaN && rounded[5] == .infinity && rounded[6] == .infinity)
+  }
+
+  @Test("Transposing blocks, rests, and stacks of matrices")
+  func transposing() {
+    for (m, n) in [(1, 1), (4, 4), (5, 7), (3, 130), (67, 33), (16, 64), (0, 3), (3, 0)] {
+      let x = Tensor((0..<2 * m * n).map(Float.init), shape: [2, m, n])
+      let y = x.transposed()
+      #expect(y.shape == [2, n, m])
+      for b in 0..<2 { for i in 0..<m { for j in 0..<n { #expect(y[b, j, i] == x[b, i, j]) } } }
     }
   }
 

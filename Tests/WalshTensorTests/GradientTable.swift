@@ -65,6 +65,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       return sum
     },
     unary("silu") { $0.silu() },
+    binary("siluGating", x, y) { $0.siluGating($1) },
     unary("gelu") { $0.gelu() },
     unary("geluTanh") { $0.geluTanh() },
     unary("quickGelu") { $0.quickGelu() },
@@ -116,6 +117,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
 
   private static let products = [
     binary("matmul", x, normal([4, 5], "b")) { $0.matmul($1) },
+    binary("leftTransposedProduct", x, normal([3, 5], "b")) { $0.leftTransposedProduct($1) },
     binary("matmulTransposed", x, normal([5, 4], "w")) { $0.matmulTransposed($1) },
     binary("matmulTransposed", note: "one row", x.rows(0..<1), normal([5, 4], "w")) { $0.matmulTransposed($1) },
     binary("matmulTransposed", note: "three axes", normal([2, 3, 4], "cube"), normal([5, 4], "w")) {

@@ -149,6 +149,7 @@ struct GraphTests {
       _ = Tensor([1]).tracked().map { $0 }
     }
     #expect(says(map, "differentiable operation"))
+    await #expect(processExitsWith: .failure) { _ = Tensor([1]).tracked().roundedToBFloat16() }
     await #expect(processExitsWith: .failure) { _ = Tensor([1]).combined(with: Tensor([1]).tracked()) { $0 + $1 } }
     let constant = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = Tensor([1]).gradients(of: [])

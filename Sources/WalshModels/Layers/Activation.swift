@@ -2,13 +2,13 @@ import WalshCheckpoints
 import WalshTensor
 
 extension Tensor {
-  /// The MLP activation named in a configuration, value by value.
-  func activated(by activation: LlamaConfiguration.Activation) -> Tensor {
+  /// act(x) ⊙ `up` with the MLP activation named in a configuration, value by value.
+  func activated(by activation: LlamaConfiguration.Activation, gating up: Tensor) -> Tensor {
     switch activation {
-    case .silu: silu()
-    case .gelu: gelu()
-    case .geluTanh: geluTanh()
-    case .quickGelu: quickGelu()
+    case .silu: siluGating(up)
+    case .gelu: gelu() * up
+    case .geluTanh: geluTanh() * up
+    case .quickGelu: quickGelu() * up
     }
   }
 }

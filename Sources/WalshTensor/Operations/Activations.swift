@@ -1,14 +1,34 @@
+import CKernels
 import Foundation
 
 extension Tensor {
   /// x·σ(x), the SiLU (swish) activation.
   public func silu() -> Tensor {
-    mapValues { $0 / (1 + vectorExp(-$0)) }.recorded(from: self) { x in
+    mapValues(by: walsh_silu).recorded(from: self) { x in
       { gradient in
-        gradient.combineValues(with: x) { g, x in
-          let s = sigmoidValue(x)
-          return g * (s * (1 + x * (1 - s)))
+        Tensor.writing(shape: x.shape, x, gradient) { walsh_silu_gradient($0, $1, $2, $3, $4) }
+      }
+    }
+  }
+
+  /// silu(x) ⊙ `up`, the gated activation of SwiGLU, in one pass each way. Shapes must agree.
+  public func siluGating(_ up: Tensor) -> Tensor {
+    precondition(shape == up.shape, "Shapes \(shape) and \(up.shape) differ.")
+    let gated = Tensor.writing(shape: shape, self, up) { walsh_silu_gated($0, $1, $2, $3, $4) }
+    return gated.recorded(from: [self, up]) { inputs in
+      let (x, up) = (inputs[0], inputs[1])
+      return { gradient, _ in
+        var upGradient = Tensor.zeros([0])
+        let gateGradient = Tensor(shape: x.shape) { dx in
+          upGradient = Tensor(shape: x.shape) { du in
+            Tensor.withChunks(of: x, up, gradient) { x, u, g, range in
+              guard let dx = dx.baseAddress, let du = du.baseAddress else { return }
+              walsh_silu_gated_gradients(
+                InstructionSet.best.rawValue, x, u, g, dx + range.lowerBound, du + range.lowerBound, range.count)
+            }
+          }
         }
+        return [gateGradient, upGradient]
       }
     }
   }
@@ -17,10 +37,9 @@ extension Tensor {
   public func gelu() -> Tensor {
     mapValues { 0.5 * $0 * (1 + erf($0 * Float(0.5).squareRoot())) }.recorded(from: self) { x in
       { gradient in
-        gradient.combineValues(with: x) { g, x in
-          let density = vectorExp(-0.5 * x * x) * 0.398_942_28
-          return g * (0.5 * (1 + erf(x * Float(0.5).squareRoot())) + x * density)
-        }
+        let density = x.mapValues { -0.5 * $0 * $0 }.exp() * 0.398_942_28
+        let slope = x.combineValues(with: density) { 0.5 * (1 + erf($0 * Float(0.5).squareRoot())) + $0 * $1 }
+        return gradient.combineValues(with: slope) { $0 * $1 }
       }
     }
   }
@@ -28,24 +47,23 @@ extension Tensor {
   /// The tanh approximation of `gelu()`: ½x(1 + tanh(√(2/π)(x + 0.044715x³))).
   public func geluTanh() -> Tensor {
     // ½(1 + tanh(u)) = σ(2u)
-    mapValues { $0 / (1 + vectorExp(-1.595_769_1 * ($0 + 0.044715 * $0 * $0 * $0))) }.recorded(from: self) { x in
-      { gradient in
-        gradient.combineValues(with: x) { g, x in
-          let s = sigmoidValue(1.595_769_1 * (x + 0.044715 * x * x * x))
-          return g * (s + x * s * (1 - s) * 1.595_769_1 * (1 + 3 * 0.044715 * x * x))
-        }
-      }
+    sigmoidGated(inner: { 1.595_769_1 * ($0 + 0.044715 * $0 * $0 * $0) }) {
+      1.595_769_1 * (1 + 3 * 0.044715 * $0 * $0)
     }
   }
 
   /// x·σ(1.702x), the approximation of `gelu()` that CLIP uses.
-  public func quickGelu() -> Tensor {
-    mapValues { $0 / (1 + Foundation.exp(-1.702 * $0)) }.recorded(from: self) { x in
+  public func quickGelu() -> Tensor { sigmoidGated(inner: { 1.702 * $0 }) { _ in 1.702 } }
+
+  /// x·σ(u(x)), whose derivative is s + x·s·(1 − s)·u′(x) with s = σ(u(x)).
+  private func sigmoidGated(
+    inner: (Float) -> Float, derivative: @escaping @Sendable (Float) -> Float, operation: StaticString = #function
+  ) -> Tensor {
+    let s = mapValues(inner).mapValues(by: walsh_sigmoid)
+    return combineValues(with: s) { $0 * $1 }.recorded(from: self, operation: operation) { x in
       { gradient in
-        gradient.combineValues(with: x) { g, x in
-          let s = sigmoidValue(1.702 * x)
-          return g * (s * (1 + 1.702 * x * (1 - s)))
-        }
+        let slope = x.combineValues(with: s) { $1 + $0 * $1 * (1 - $1) * derivative($0) }
+        return gradient.combineValues(with: slope) { $0 * $1 }
       }
     }
   }
@@ -59,7 +77,7 @@ extension Tensor {
 
   /// The logistic function σ(x) = 1 / (1 + exp(−x)).
   public func sigmoid() -> Tensor {
-    let y = mapValues(sigmoidValue)
+    let y = mapValues(by: walsh_sigmoid)
     return y.recorded(from: self) { _ in { gradient in gradient.combineValues(with: y) { $0 * ($1 * (1 - $1)) } } }
   }
 
@@ -71,12 +89,9 @@ extension Tensor {
 
   /// log(1 + exp(x)), without overflow. Its derivative is σ(x).
   public func softplus() -> Tensor {
-    mapValues { max($0, 0) + log1p(vectorExp(-abs($0))) }.recorded(from: self) { x in
-      { gradient in gradient.combineValues(with: x) { $0 * sigmoidValue($1) } }
+    let tail = mapValues { -abs($0) }.mapValues(by: walsh_exp)
+    return combineValues(with: tail) { max($0, 0) + log1p($1) }.recorded(from: self) { x in
+      { gradient in gradient.combineValues(with: x.mapValues(by: walsh_sigmoid)) { $0 * $1 } }
     }
   }
 }
-
-/// σ(x).
-@inline(__always)
-private func sigmoidValue(_ x: Float) -> Float { 1 / (1 + vectorExp(-x)) }

@@ -1,5 +1,10 @@
+import CKernels
+
 extension Tensor {
-  /// Applies `function` to every value.
+  /// The values that a thread takes at a time: 256 KiB, about 50 µs.
+  @usableFromInline static let chunk = 1 << 16
+
+  /// Applies `function`, which several threads may call at once, to every value.
   ///
   /// - Precondition: the tensor is not tracked, for nothing is known of the derivative.
   @inlinable
@@ -8,7 +13,7 @@ extension Tensor {
     return mapValues(function)
   }
 
-  /// Combines two tensors of equal shape value by value.
+  /// Combines two tensors of equal shape value by value, by a function that several threads may call at once.
   ///
   /// - Precondition: neither is tracked, for nothing is known of the derivatives.
   @inlinable
@@ -19,22 +24,34 @@ extension Tensor {
   }
 
   /// `map` for the inside of operations, which record what they do.
-  @inlinable
+  @inlinable @inline(__always)
   func mapValues(_ function: (Float) -> Float) -> Tensor {
     Tensor(shape: shape) { out in
-      withUnsafeBufferPointer { x in for i in out.indices { out[i] = function(x[i]) } }
+      withUnsafeBufferPointer { x in
+        Parallel.forEachChunk(of: count, size: Tensor.chunk) { for i in $0 { out[i] = function(x[i]) } }
+      }
     }
   }
 
   /// `combined` for the inside of operations, which record what they do.
-  @inlinable
+  @inlinable @inline(__always)
   func combineValues(with other: Tensor, _ function: (Float, Float) -> Float) -> Tensor {
     precondition(shape == other.shape, "Shapes \(shape) and \(other.shape) differ.")
     return Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
-        other.withUnsafeBufferPointer { y in for i in out.indices { out[i] = function(x[i], y[i]) } }
+        other.withUnsafeBufferPointer { y in
+          Parallel.forEachChunk(of: count, size: Tensor.chunk) { for i in $0 { out[i] = function(x[i], y[i]) } }
+        }
       }
     }
+  }
+
+  /// Every value rounded to the nearest bfloat16, ties to even; infinity where that overflows, NaN stays NaN.
+  ///
+  /// - Precondition: the tensor is not tracked.
+  public func roundedToBFloat16() -> Tensor {
+    precondition(!isTracked, "Rounding has no derivative; round a detached() tensor.")
+    return mapValues(by: { _, x, y, count in walsh_round_to_bfloat16(x, y, count) })
   }
 
   // MARK: Arithmetic
@@ -81,7 +98,60 @@ extension Tensor {
       return
     }
     a.withUnsafeMutableBufferPointer { x in
-      other.withUnsafeBufferPointer { y in for i in x.indices { x[i] += y[i] } }
+      other.withUnsafeBufferPointer { y in
+        Parallel.forEachChunk(of: x.count, size: Tensor.chunk) { for i in $0 { x[i] += y[i] } }
+      }
+    }
+  }
+}
+
+/// Elementwise kernels.
+extension Tensor {
+  /// A kernel y = f(x) over arrays.
+  typealias Map = (_ isa: Int32, _ x: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>?, _ count: Int) -> Void
+
+  /// Every value mapped by a kernel.
+  func mapValues(by kernel: Map) -> Tensor {
+    Tensor(shape: shape) { out in
+      withUnsafeBufferPointer { x in
+        Parallel.forEachChunk(of: count, size: Tensor.chunk) { range in
+          guard let x = x.baseAddress, let y = out.baseAddress else { return }
+          kernel(InstructionSet.best.rawValue, x + range.lowerBound, y + range.lowerBound, range.count)
+        }
+      }
+    }
+  }
+
+  /// The tensor that a kernel z = f(x, y) writes, chunk by chunk; x and y have as many values.
+  static func writing(
+    shape: [Int], _ x: Tensor, _ y: Tensor,
+    _ kernel: (
+      _ isa: Int32, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ z: UnsafeMutablePointer<Float>,
+      _ count: Int
+    ) -> Void
+  ) -> Tensor {
+    Tensor(shape: shape) { out in
+      withChunks(of: x, y, y) { x, y, _, range in
+        guard let z = out.baseAddress else { return }
+        kernel(InstructionSet.best.rawValue, x, y, z + range.lowerBound, range.count)
+      }
+    }
+  }
+
+  /// Calls `body` with the same chunk of three tensors of equal count, on several threads.
+  static func withChunks(
+    of x: Tensor, _ y: Tensor, _ z: Tensor,
+    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, Range<Int>) -> Void
+  ) {
+    x.withUnsafeBufferPointer { x in
+      y.withUnsafeBufferPointer { y in
+        z.withUnsafeBufferPointer { z in
+          Parallel.forEachChunk(of: x.count, size: chunk) { range in
+            guard let x = x.baseAddress, let y = y.baseAddress, let z = z.baseAddress else { return }
+            body(x + range.lowerBound, y + range.lowerBound, z + range.lowerBound, range)
+          }
+        }
+      }
     }
   }
 }

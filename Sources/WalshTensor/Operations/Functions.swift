@@ -1,9 +1,10 @@
+import CKernels
 import Foundation
 
 extension Tensor {
-  /// e to the power of every value.
+  /// e to the power of every value, less than 1 unit in the last place from exact; below −104 gives 0, above 89 infinity.
   public func exp() -> Tensor {
-    let y = mapValues(vectorExp)
+    let y = mapValues(by: walsh_exp)
     return y.recorded(from: self) { _ in { $0 * y } }
   }
 

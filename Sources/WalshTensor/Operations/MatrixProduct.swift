@@ -1,3 +1,5 @@
+import CKernels
+
 extension Tensor {
   /// Rows of the result that one tile of a product computes; fixed, so that results do not depend on threads.
   private static let tileRows = 192
@@ -64,7 +66,7 @@ extension Tensor {
   /// XᵀY over all rows of two tensors, shape `[columns, y.columns]`: the gradient of a weight.
   ///
   /// Each tile of the result is one product over all rows, so its bits depend on the operands alone.
-  func leftTransposedProduct(_ y: Tensor) -> Tensor {
+  public func leftTransposedProduct(_ y: Tensor) -> Tensor {
     let (m, n, k) = (columns, y.columns, rowCount)
     precondition(y.rowCount == k, "XᵀY needs as many rows in \(shape) as in \(y.shape).")
     return Tensor(shape: [m, n]) { out in
@@ -85,7 +87,7 @@ extension Tensor {
           }
         }
       }
-    }
+    }.recorded(from: self, y) { x, y in ({ y.matmulTransposed($0) }, { x.matmul($0) }) }
   }
 
   /// The last two axes exchanged, shape `[…, n, m]` for `[…, m, n]`: the transpose of each matrix.
@@ -94,10 +96,10 @@ extension Tensor {
     let (m, n) = (shape[rank - 2], shape[rank - 1])
     let result = Tensor(shape: shape.dropLast(2) + [n, m]) { out in
       withUnsafeBufferPointer { x in
-        for start in stride(from: 0, to: count, by: max(1, m * n)) {
-          // Rows of a power of two share one cache set, which holds eight of them.
-          for block in stride(from: 0, to: m, by: 8) {
-            for j in 0..<n { for i in block..<min(m, block + 8) { out[start + j * m + i] = x[start + i * n + j] } }
+        guard let x = x.baseAddress, let y = out.baseAddress, m * n > 0 else { return }
+        for start in stride(from: 0, to: count, by: m * n) {
+          Parallel.forEachChunk(of: n, size: max(64, Tensor.chunk / m)) { columns in
+            walsh_transpose(x + start, m, n, columns.lowerBound, columns.upperBound, y + start)
           }
         }
       }

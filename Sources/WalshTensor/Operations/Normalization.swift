@@ -13,11 +13,13 @@ extension Tensor {
     let result = Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         weight.withUnsafeBufferPointer { g in
-          for start in stride(from: 0, to: count, by: n) {
-            let row = UnsafeBufferPointer(rebasing: x[start..<start + n])
-            let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
-            let scale = Float(1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot())
-            for j in result.indices { result[j] = row[j] * scale * g[j] }
+          Parallel.forEachChunk(of: count / n, size: Tensor.rowsOfChunk(n)) { rows in
+            for start in rows.lazy.map({ $0 * n }) {
+              let row = UnsafeBufferPointer(rebasing: x[start..<start + n])
+              let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
+              let scale = Float(1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot())
+              for j in result.indices { result[j] = row[j] * scale * g[j] }
+            }
           }
         }
       }
@@ -32,11 +34,16 @@ extension Tensor {
   /// With r = rsqrt(mean(x²) + ε): ∂x = r·(γ⊙g − x · r²·mean(γ⊙g⊙x)), ∂γ = Σ over rows of g⊙x·r.
   private func rmsNormGradients(weight: Tensor, epsilon: Float, gradient: Tensor) -> [Tensor?] {
     let n = columns
-    var weightSums = [Double](repeating: 0, count: n)
-    let inputGradient = weightSums.withUnsafeMutableBufferPointer { sums in
+    // Every chunk of rows has sums of its own, added in order at the end.
+    let size = Tensor.rowsOfChunk(n)
+    let chunks = (rowCount + size - 1) / size
+    var partialSums = [Double](repeating: 0, count: chunks * n)
+    let inputGradient = partialSums.withUnsafeMutableBufferPointer { partialSums in
       Tensor(shape: shape) { out in
         withRows(weight, gradient) { start, row, w, g in
           let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
+          let first = start / n / size * n
+          let sums = UnsafeMutableBufferPointer(rebasing: partialSums[first..<first + n])
           let scale = 1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot()
           for j in result.indices { result[j] = w[j] * g[j] }
           for j in sums.indices { sums[j] += Double(g[j]) * Double(row[j]) * scale }
@@ -46,7 +53,7 @@ extension Tensor {
         }
       }
     }
-    return [inputGradient, Tensor(weightSums.map(Float.init), shape: weight.shape)]
+    return [inputGradient, Tensor.sum(of: partialSums, parts: chunks, shape: weight.shape)]
   }
 
   /// Normalisation of every row to mean 0 and variance 1: (x − mean) · rsqrt(variance + ε) · γ + β.
@@ -81,30 +88,44 @@ extension Tensor {
   /// With x̂ the normalised row: ∂x = r·(γ⊙g − mean(γ⊙g) − x̂·mean(γ⊙g⊙x̂)), ∂γ = Σ over rows of g⊙x̂.
   private func layerNormGradients(weight: Tensor, epsilon: Float, gradient: Tensor) -> [Tensor?] {
     let n = columns
-    var weightSums = [Double](repeating: 0, count: n)
-    let inputGradient = Tensor(shape: shape) { out in
-      withRows(weight, gradient) { start, row, w, g in
-        let (mean, scale) = rowMoments(row, epsilon: epsilon)
-        var sum = 0.0
-        var projection = 0.0
-        for j in 0..<n {
-          let normal = (Double(row[j]) - mean) * scale
-          let weighted = Double(w[j]) * Double(g[j])
-          weightSums[j] += Double(g[j]) * normal
-          sum += weighted
-          projection += weighted * normal
-        }
-        for j in 0..<n {
-          let normal = (Double(row[j]) - mean) * scale
-          let rest = (sum + normal * projection) / Double(n)
-          out[start + j] = Float(scale * (Double(w[j]) * Double(g[j]) - rest))
+    let size = Tensor.rowsOfChunk(n)
+    let chunks = (rowCount + size - 1) / size
+    var partialSums = [Double](repeating: 0, count: chunks * n)
+    let inputGradient = partialSums.withUnsafeMutableBufferPointer { partialSums in
+      Tensor(shape: shape) { out in
+        withRows(weight, gradient) { start, row, w, g in
+          let (mean, scale) = rowMoments(row, epsilon: epsilon)
+          let first = start / n / size * n
+          var sum = 0.0
+          var projection = 0.0
+          for j in 0..<n {
+            let normal = (Double(row[j]) - mean) * scale
+            let weighted = Double(w[j]) * Double(g[j])
+            partialSums[first + j] += Double(g[j]) * normal
+            sum += weighted
+            projection += weighted * normal
+          }
+          for j in 0..<n {
+            let normal = (Double(row[j]) - mean) * scale
+            let rest = (sum + normal * projection) / Double(n)
+            out[start + j] = Float(scale * (Double(w[j]) * Double(g[j]) - rest))
+          }
         }
       }
     }
-    return [inputGradient, Tensor(weightSums.map(Float.init), shape: weight.shape)]
+    return [inputGradient, Tensor.sum(of: partialSums, parts: chunks, shape: weight.shape)]
   }
 
-  /// Calls `body` with the start of every row, the row, all of `vector`, and the row of `other`, which may be a vector.
+  /// The rows of `n` values that a thread takes at a time.
+  private static func rowsOfChunk(_ n: Int) -> Int { 1 + (1 << 14) / n }
+
+  /// The sum of vectors that lie one behind the other, first vector first.
+  private static func sum(of vectors: [Double], parts: Int, shape: [Int]) -> Tensor {
+    let n = shape.reduce(1, *)
+    return Tensor((0..<n).map { j in Float((0..<parts).reduce(0) { $0 + vectors[$1 * n + j] }) }, shape: shape)
+  }
+
+  /// Calls `body`, on several threads, with the start of every row, the row, all of `vector`, and the row of `other`, which may be a vector.
   private func withRows(
     _ vector: Tensor, _ other: Tensor,
     _ body: (
@@ -116,9 +137,11 @@ extension Tensor {
     withUnsafeBufferPointer { x in
       vector.withUnsafeBufferPointer { v in
         other.withUnsafeBufferPointer { y in
-          for start in stride(from: 0, to: count, by: n) {
-            let line = y.count == n ? y : UnsafeBufferPointer(rebasing: y[start..<start + n])
-            body(start, UnsafeBufferPointer(rebasing: x[start..<start + n]), v, line)
+          Parallel.forEachChunk(of: count / n, size: Tensor.rowsOfChunk(n)) { rows in
+            for start in rows.lazy.map({ $0 * n }) {
+              let line = y.count == n ? y : UnsafeBufferPointer(rebasing: y[start..<start + n])
+              body(start, UnsafeBufferPointer(rebasing: x[start..<start + n]), v, line)
+            }
           }
         }
       }

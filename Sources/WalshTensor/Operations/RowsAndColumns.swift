@@ -28,9 +28,11 @@ extension Tensor {
     let product = Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         factors.withUnsafeBufferPointer { f in
-          for r in 0..<rowCount {
-            let factor = f[r]
-            for j in r * n..<(r + 1) * n { out[j] = x[j] * factor }
+          Parallel.forEachChunk(of: rowCount, size: 1 + Tensor.chunk / max(1, n)) { rows in
+            for r in rows {
+              let factor = f[r]
+              for j in r * n..<(r + 1) * n { out[j] = x[j] * factor }
+            }
           }
         }
       }
@@ -46,10 +48,12 @@ extension Tensor {
     return Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         vector.withUnsafeBufferPointer { v in
-          for r in 0..<rowCount {
-            let row = UnsafeBufferPointer(rebasing: x[r * n..<(r + 1) * n])
-            let result = UnsafeMutableBufferPointer(rebasing: out[r * n..<(r + 1) * n])
-            for j in result.indices { result[j] = function(row[j], v[j]) }
+          Parallel.forEachChunk(of: rowCount, size: 1 + Tensor.chunk / max(1, n)) { rows in
+            for r in rows {
+              let row = UnsafeBufferPointer(rebasing: x[r * n..<(r + 1) * n])
+              let result = UnsafeMutableBufferPointer(rebasing: out[r * n..<(r + 1) * n])
+              for j in result.indices { result[j] = function(row[j], v[j]) }
+            }
           }
         }
       }

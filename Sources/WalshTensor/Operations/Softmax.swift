@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 
 extension Tensor {
@@ -15,7 +16,7 @@ extension Tensor {
       let shift = logSumExp(UnsafeBufferPointer(row))
       for j in row.indices { row[j] = Float(Double(row[j]) - shift) }
     }
-    return y.recorded(from: self) { _ in { g in g - y.mapValues(vectorExp).scalingRows(by: g.rowSums()) } }
+    return y.recorded(from: self) { _ in { g in g - y.exp().scalingRows(by: g.rowSums()) } }
   }
 
   /// A copy whose rows along the last axis `body` has changed.
@@ -24,8 +25,8 @@ extension Tensor {
     let n = columns
     guard n > 0 else { return result }
     result.withUnsafeMutableBufferPointer { x in
-      for start in stride(from: 0, to: x.count, by: n) {
-        body(UnsafeMutableBufferPointer(rebasing: x[start..<start + n]))
+      Parallel.forEachChunk(of: x.count / n, size: 1 + Tensor.chunk / n) { rows in
+        for r in rows { body(UnsafeMutableBufferPointer(rebasing: x[r * n..<(r + 1) * n])) }
       }
     }
     return result
@@ -56,14 +57,16 @@ extension Tensor {
 /// log Σ exp(x), summed in Float64 around the maximum; NaN where `softmax()` is NaN.
 func logSumExp(_ x: UnsafeBufferPointer<Float>) -> Double {
   let top = largest(x)
-  let total = sumInLanes(x) { vectorExp($0 - top) }
+  let total = withUnsafeTemporaryAllocation(of: Float.self, capacity: x.count) { copy in
+    _ = copy.initialize(from: x)
+    return walsh_exp_shifted(InstructionSet.best.rawValue, copy.baseAddress, top, copy.count)
+  }
   return Double(top) + log(total)
 }
 
 /// Replaces x by its softmax.
 func softmaxInPlace(_ x: UnsafeMutableBufferPointer<Float>) {
   let top = largest(UnsafeBufferPointer(x))
-  for i in x.indices { x[i] = vectorExp(x[i] - top) }
-  let scale = Float(1 / sumInLanes(UnsafeBufferPointer(x)) { $0 })
+  let scale = Float(1 / walsh_exp_shifted(InstructionSet.best.rawValue, x.baseAddress, top, x.count))
   for i in x.indices { x[i] *= scale }
 }

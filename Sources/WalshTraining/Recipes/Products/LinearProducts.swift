@@ -53,7 +53,7 @@ struct LinearProducts: Sendable {
 
   /// dW = Eᵀ·X, shape `[outputs, inputs]`.
   func weightGradient(_ e: Tensor, _ saved: Saved) -> Tensor {
-    weightGradient(e.transposed(), prepared(saved, for: weightGradient))
+    weightGradient(transposing: e, prepared(saved, for: weightGradient))
   }
 
   private func save(_ stored: Tensor, for product: LayerProduct, codes: PreparedOperand?) -> Saved {
@@ -62,13 +62,13 @@ struct LinearProducts: Sendable {
       return .prepared(product.prepareRight(transposing: codes))
     }
     guard product.treatment.right.isPacked else { return .original(stored) }
-    return .prepared(product.prepareRight(stored.transposed()))
+    return .prepared(product.prepareRight(transposing: stored))
   }
 
   private func prepared(_ saved: Saved, for product: LayerProduct) -> PreparedRight {
     switch saved {
     case .prepared(let right): right
-    case .original(let stored): product.prepareRight(stored.transposed())
+    case .original(let stored): product.prepareRight(transposing: stored)
     }
   }
 

@@ -69,6 +69,14 @@ public struct OperandTreatment: Sendable, Hashable {
   /// Whether the prepared operand is smaller than the tensor, so that a pass backward keeps it instead of the tensor.
   var isPacked: Bool { (grid != .float32 && grid != .bfloat16) || source == .forward }
 
+  /// Whether every value is treated alone, so that the operand may lie either way.
+  private var isElementwise: Bool { (grid == .float32 || grid == .bfloat16) && rotation == nil }
+
+  /// The transpose of `stored`, shape `[contraction, outer]`, as it enters the product.
+  func prepare(transposing stored: Tensor, key: OperandKey) -> PreparedOperand {
+    isElementwise ? prepare(stored, key: key).transposed : prepare(stored.transposed(), key: key)
+  }
+
   /// The operand `x`, shape `[outer, contraction]`, as it enters the product.
   ///
   /// - Parameters:

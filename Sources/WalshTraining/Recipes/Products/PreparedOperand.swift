@@ -8,6 +8,8 @@ import WalshTensor
 enum PreparedOperand: Sendable {
   /// Numbers that need all of Float32, or of bfloat16.
   case dense(Tensor)
+  /// The same, stored as `[contraction, outer]`.
+  case denseTransposed(Tensor)
   /// Codes whose groups run along the contraction axis.
   case packed(PackedMatrix)
   /// Codes of the transposed operand: those of the forward product, read along the other axis.
@@ -17,6 +19,7 @@ enum PreparedOperand: Sendable {
   var outer: Int {
     switch self {
     case .dense(let x): x.rowCount
+    case .denseTransposed(let x): x.columns
     case .packed(let codes): codes.rows
     case .packedTransposed(let codes): codes.columns
     }
@@ -26,15 +29,27 @@ enum PreparedOperand: Sendable {
   var decoded: Tensor {
     switch self {
     case .dense(let x): x
+    case .denseTransposed(let x): x.transposed()
     case .packed(let codes): codes.unpacked()
     case .packedTransposed(let codes): codes.unpacked().transposed()
+    }
+  }
+
+  /// The numbers in the order in which they are stored.
+  private var stored: (values: Tensor, isTransposed: Bool) {
+    switch self {
+    case .dense(let x): (x, false)
+    case .denseTransposed(let x): (x, true)
+    case .packed(let codes): (codes.unpacked(), false)
+    case .packedTransposed(let codes): (codes.unpacked(), true)
     }
   }
 
   /// This operand with outer and contraction axis exchanged. Codes stay as they are.
   var transposed: PreparedOperand {
     switch self {
-    case .dense(let x): .dense(x.transposed())
+    case .dense(let x): .denseTransposed(x)
+    case .denseTransposed(let x): .dense(x)
     case .packed(let codes): .packedTransposed(codes)
     case .packedTransposed(let codes): .packed(codes)
     }
@@ -55,7 +70,12 @@ enum PreparedOperand: Sendable {
     if arithmetic == .blockSums, case .packed(let a) = self, case .packed(let b) = other, a.sharesBlocks(with: b) {
       return b.multiply(a)
     }
-    return decoded.matmulTransposed(other.decoded)
+    return switch (stored, other.stored) {
+    case ((let a, false), (let b, false)): a.matmulTransposed(b)
+    case ((let a, false), (let b, true)): a.matmul(b)
+    case ((let a, true), (let b, true)): a.leftTransposedProduct(b)
+    case ((let a, true), (let b, false)): a.transposed().matmulTransposed(b)
+    }
   }
 }
 

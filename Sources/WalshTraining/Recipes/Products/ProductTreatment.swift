@@ -62,6 +62,17 @@ struct LayerProduct: Sendable {
       extracted: extracted, original: original)
   }
 
+  /// The transpose of `stored`, shape `[k, n]`, ready for the product.
+  func prepareRight(transposing stored: Tensor) -> PreparedRight {
+    guard isPlain else { return prepareRight(stored.transposed()) }
+    return PreparedRight(
+      operand: treatment.right.prepare(transposing: stored, key: key("right")), outer: stored.columns, extracted: nil,
+      original: nil)
+  }
+
+  /// Whether nothing is computed apart or undone afterwards.
+  private var isPlain: Bool { treatment.extraction == .none && treatment.outerHadamard == nil }
+
   /// The codes of the forward product, read along the other axis.
   func prepareRight(transposing codes: PreparedOperand) -> PreparedRight {
     let operand = codes.transposed
@@ -84,6 +95,12 @@ struct LayerProduct: Sendable {
       return y
     }
     return finish(prepareLeft(a), a, b)
+  }
+
+  /// A·Bᵀ for the transpose A of `stored`, shape `[k, m]`.
+  func callAsFunction(transposing stored: Tensor, _ b: PreparedRight) -> Tensor {
+    guard isPlain else { return self(stored.transposed(), b) }
+    return treatment.left.prepare(transposing: stored, key: key("left")).product(with: b.operand)
   }
 
   /// A·Bᵀ for an operand A that is prepared already; `a` is what it was prepared from.

@@ -1,14 +1,6 @@
 import WalshTensor
 
 extension Tensor {
-  /// Every value rounded to the nearest bfloat16, ties to even; infinity where that overflows, NaN stays NaN.
-  func roundedToBFloat16() -> Tensor {
-    map { x in
-      let bits = x.bitPattern
-      return x.isNaN ? x : Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
-    }
-  }
-
   /// The leading axes taken together: shape `[rowCount, columns]`.
   var asMatrix: Tensor { rank == 2 ? self : reshaped(to: [rowCount, columns]) }
 

@@ -1,0 +1,2 @@
+#define FN(x) x##_base
+#include "activations_impl.h"
