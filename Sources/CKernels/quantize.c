@@ -16,6 +16,10 @@
   void walsh_encode_integers_##suffix(const float *, size_t, float, float, float, const uint32_t *, uint8_t *);      \
   size_t walsh_search_integers_##suffix(const float *, size_t, size_t, size_t, const float *, const float *, size_t, \
                                         float);                                                                      \
+  void walsh_encode_floats_##suffix(const float *, size_t, const walsh_minifloat *, float, int, int,                 \
+                                    const uint32_t *, uint8_t *);                                                    \
+  void walsh_round_floats_##suffix(const float *, size_t, const walsh_minifloat *, float, int, float, int,           \
+                                   const uint32_t *, float *);                                                       \
   void walsh_random_words_##suffix(uint64_t, uint64_t, uint64_t, size_t, uint32_t *);                                \
   void walsh_range_##suffix(const float *, size_t, float *, float *);                                                \
   float walsh_finite_amax_##suffix(const float *, size_t);
@@ -68,6 +72,16 @@ void walsh_encode_integers(int isa, const float *x, size_t n, float scale, float
 size_t walsh_search_integers(int isa, const float *x, size_t rows, size_t columns, size_t stride,
                              const float *scales, const float *zeros, size_t count, float top) {
   return CALL(walsh_search_integers, x, rows, columns, stride, scales, zeros, count, top);
+}
+
+void walsh_encode_floats(int isa, const float *x, size_t n, const walsh_minifloat *format, float operand, int divides,
+                         int rounding, const uint32_t *words, uint8_t *codes) {
+  CALL(walsh_encode_floats, x, n, format, operand, divides, rounding, words, codes);
+}
+
+void walsh_round_floats(int isa, const float *x, size_t n, const walsh_minifloat *format, float operand, int divides,
+                        float scale, int rounding, const uint32_t *words, float *y) {
+  CALL(walsh_round_floats, x, n, format, operand, divides, scale, rounding, words, y);
 }
 
 void walsh_random_words(int isa, uint64_t key, uint64_t prefix, uint64_t first, size_t blocks, uint32_t *words) {

@@ -90,3 +90,4 @@ float FN(walsh_finite_amax)(const float *x, size_t n) {
 }
 
 #include "quantize_integers_impl.h"
+#include "quantize_floats_impl.h"

@@ -4,8 +4,8 @@ import WalshTensor
 /// Where the C kernels of `quantize.h` take over. They equal the scalar code bit for bit, for every instruction set.
 ///
 /// Each function returns nil where there is no kernel for the quantizer. Scales: MXFP4 by FLOOR, CEIL, EVEN or RCEIL, and
-/// NVFP4 by the schemes that need the block's largest magnitude alone, without search and clipping. Elements: E2M1 with
-/// scales of a byte, and integers; to nearest even or stochastically.
+/// NVFP4 by the schemes that need the block's largest magnitude alone, without search and clipping. Elements: all, with any
+/// rounding; E2M1 with scales of a byte has the fastest code, to nearest even or stochastically.
 extension Quantizer {
   // MARK: Scales
 
@@ -124,7 +124,7 @@ extension Quantizer {
     let size = format.groupSize(columns: columns)
     let kernel = FP4Kernel(
       format: format, tensorScale: scales.tensorScale, rounding: rounding, columns: columns, isa: isa)
-    guard kernel != nil || (format.element.isInteger && rounding.hasKernel) else { return nil }
+    guard kernel != nil || GroupCodec.hasKernel(format.element, rounding) else { return nil }
     return x.withUnsafeBufferPointer { input in
       scales.bytes.withUnsafeBufferPointer { bytes in
         Tensor(shape: x.shape) { output in
@@ -141,7 +141,7 @@ extension Quantizer {
             for row in range {
               for group in 0..<scales.groupsPerRow {
                 let first = row * columns + group * size
-                scales.codec(row: row, group: group).roundIntegers(
+                scales.codec(row: row, group: group).round(
                   input + first, count: min(size, columns - group * size), rounding: rounding, at: first,
                   into: output + first, isa: isa)
               }
@@ -159,7 +159,7 @@ extension Quantizer {
     let rowBytes = layout.rowByteCount(columns: columns)
     let kernel = FP4Kernel(
       format: format, tensorScale: scales.tensorScale, rounding: rounding, columns: columns, isa: isa)
-    guard kernel != nil || (format.element.isInteger && rounding.hasKernel) else { return nil }
+    guard kernel != nil || GroupCodec.hasKernel(format.element, rounding) else { return nil }
     var codes = [UInt8](repeating: 0, count: scales.rows * rowBytes)
     w.withUnsafeBufferPointer { w in
       scales.bytes.withUnsafeBufferPointer { bytes in
@@ -179,7 +179,7 @@ extension Quantizer {
               for row in range {
                 for group in 0..<scales.groupsPerRow {
                   let first = row * columns + group * size
-                  scales.codec(row: row, group: group).encodeIntegers(
+                  scales.codec(row: row, group: group).encode(
                     input + first, count: min(size, columns - group * size), rounding: rounding, at: first,
                     into: line + group * size, isa: isa)
                 }

@@ -11,11 +11,16 @@ struct KernelTests {
     .mxfp4(.floor), .mxfp4(.ceil), .mxfp4(.even), .mxfp4(.rceil), .nvfp4, .nvfp4(.compressedTensors), .nvfp4(.margin),
     .nvfp4OneLevel,
   ]
-  /// All formats whose elements are encoded by a kernel.
-  static let elementFormats = Formats.presets.filter {
-    $0.element.isInteger || ($0.element == .e2m1 && $0.scale.byteCount == 1)
-  }
+  /// All presets, and FP6 and FP8 under every kind of scale.
+  static let elementFormats =
+    Formats.presets
+    + [ElementFormat.e2m3, .e3m2, .e4m3, .e5m2].map {
+      NumericFormat(element: $0, granularity: .group(32), scale: .e8m0(.floor))
+    }
+    + [.fp8(.e4m3, per: .group(128)), .fp8(.e5m2, per: .group(16))]
+
   static let roundings: [Rounding] = [.nearestEven, .stochastic(RandomStream(seed: 8, purpose: "kernels"))]
+  static let tiesToOneSide: [Rounding] = [.nearestTowardZero, .nearestAwayFromZero]
   static let inputs: [Tensor] = [(1, 1), (3, 31), (4, 32), (7, 50), (3, 256), (5, 272), (2, 1000), (64, 96)].flatMap {
     [
       Adversary.normal($0, $1), Adversary.finite($0, $1), Adversary.anything($0, $1),
@@ -53,13 +58,12 @@ struct KernelTests {
   @Test("elements under given scales, also those of another matrix", arguments: InstructionSet.available)
   func givenScales(isa: InstructionSet) throws {
     for format in Self.elementFormats where format.groupSize(columns: 2) % 2 == 0 {
-      for rounding in Self.roundings {
+      for rounding in Self.roundings + (format.element.isInteger ? [] : Self.tiesToOneSide) {
         let quantizer = Quantizer(format: format, rounding: rounding)
         for x in Self.inputs {
           let other = Adversary.anything(x.rowCount, x.columns, seed: 9)
           for scales in [quantizer.scalarScales(of: x, amax: nil), quantizer.scalarScales(of: other, amax: 3)] {
             let name = Comment(rawValue: "\(format) \(x.shape) \(rounding)")
-            if format.element == .e2m1 && format.groupSize(columns: x.columns) % 2 == 1 { continue }
             let codes = try #require(quantizer.kernelCodes(of: x, scales: scales, isa: isa), name)
             #expect(codes == quantizer.scalarCodes(of: x, scales: scales), name)
             let rounded = try #require(quantizer.kernelQuantize(x, with: scales, isa: isa), name)

@@ -38,6 +38,18 @@ typedef struct {
   int divides;
 } walsh_fp4_table;
 
+/// A floating-point format of at most eight bits.
+typedef struct {
+  uint32_t bits, mantissa_bits, bias;
+  float largest;
+  /// What NaN becomes: a code and its value.
+  uint32_t nan_code;
+  float nan_value;
+} walsh_minifloat;
+
+/// How a value between two neighbours of the grid is rounded.
+enum { WALSH_NEAREST_EVEN = 0, WALSH_TOWARD_ZERO = 1, WALSH_AWAY_FROM_ZERO = 2, WALSH_STOCHASTIC = 3 };
+
 /// The scales of groups of 32 (E8M0) or 16 (E4M3) by `rule`, under the tensor scale G of E4M3.
 /// A group with NaN or infinity: 255 or 0x7F.
 void walsh_fp4_scales(int isa, const float *x, size_t rows, size_t columns, int rule, float tensor_scale,
@@ -70,6 +82,15 @@ void walsh_round_integers(int isa, const float *x, size_t n, float scale, float 
 /// The codes clamp(round(x / scale) + zero, 0, top); NaN becomes zero. The scale is finite.
 void walsh_encode_integers(int isa, const float *x, size_t n, float scale, float zero, float top,
                            const uint32_t *words, uint8_t *codes);
+
+/// The codes, one a byte, of n values of a floating-point format of at most eight bits. `operand` and `divides` as in
+/// walsh_fp4_table; only stochastic rounding reads `words`.
+void walsh_encode_floats(int isa, const float *x, size_t n, const walsh_minifloat *format, float operand, int divides,
+                         int rounding, const uint32_t *words, uint8_t *codes);
+
+/// The values of the codes that `walsh_encode_floats` would give, times `scale`.
+void walsh_round_floats(int isa, const float *x, size_t n, const walsh_minifloat *format, float operand, int divides,
+                        float scale, int rounding, const uint32_t *words, float *y);
 
 /// The first of `count` pairs of scale and zero with the least squared error of a block of finite values, rounded to
 /// nearest even; `count` when no error is finite. The rows of the block are `stride` apart.

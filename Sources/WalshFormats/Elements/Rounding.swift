@@ -31,9 +31,4 @@ public enum Rounding: Sendable {
     case .stochastic(let stream): fraction > 0 && stream.uniform(at: index) < fraction
     }
   }
-
-  /// True for the default rule, the only one that the vector kernels know.
-  var isNearestEven: Bool {
-    if case .nearestEven = self { true } else { false }
-  }
 }
