@@ -5,7 +5,7 @@
 #   Benchmarks/recipes.sh [WALSH] [STEPS] [SEEDS]
 #
 # Runs land in out/recipes/RECIPE-SEED, each with its curve, one on each processor; finished runs are not repeated. The table
-# and the curves go to out/recipes (see recipes_table.py).
+# and the curves go to out/recipes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export WALSH=${1:-.build/release/walsh} STEPS=${2:-1000}
@@ -28,4 +28,5 @@ run() {
 export -f run
 list() { for seed in $(seq 1 "$seeds"); do for recipe in $1; do echo "$recipe $seed"; done; done; }
 { list "$recipes"; list "$variants"; } | xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 bash -c 'run "$0" "$1"'
-python3 Benchmarks/recipes_table.py $recipes $variants
+folders=(); for run in $(list "$recipes $variants" | tr " " -); do folders+=("out/recipes/$run"); done
+"$WALSH" runs "${folders[@]}" --base bf16 --report out/recipes

@@ -15,6 +15,17 @@ public struct Report: Sendable {
     }
   }
 
+  /// A table under a heading of its own.
+  public struct Section: Sendable, Hashable {
+    public let heading: String
+    public let table: Table
+
+    public init(_ heading: String, _ table: Table) {
+      self.heading = heading
+      self.table = table
+    }
+  }
+
   /// The heading.
   public var title: String
   /// What was done, in a sentence or two.
@@ -23,6 +34,8 @@ public struct Report: Sendable {
   public var facts: [Fact]
   /// The base model and its quantized versions; nil when nothing was evaluated.
   public var comparison: Comparison?
+  /// Further tables, shown in front of the drawings.
+  public var tables: [Section]
   /// The error of every quantized layer, in the model's order.
   public var layers: [LayerReport]
   /// Further drawings.
@@ -31,13 +44,14 @@ public struct Report: Sendable {
   public var command: String?
 
   public init(
-    title: String, summary: String, facts: [Fact] = [], comparison: Comparison? = nil, layers: [LayerReport] = [],
-    plots: [any Plot] = [], command: String? = nil
+    title: String, summary: String, facts: [Fact] = [], comparison: Comparison? = nil, tables: [Section] = [],
+    layers: [LayerReport] = [], plots: [any Plot] = [], command: String? = nil
   ) {
     self.title = title
     self.summary = summary
     self.facts = facts
     self.comparison = comparison
+    self.tables = tables
     self.layers = layers
     self.plots = plots
     self.command = command
@@ -48,7 +62,7 @@ public struct Report: Sendable {
     (comparison?.plots ?? []) + LayerReport.plots(of: layers) + plots
   }
 
-  /// `{"title", "summary", "facts", "comparison", "protocol", "layers", "command"}`; members without a value are null.
+  /// `{"title", "summary", "facts", "comparison", "protocol", "tables", "layers", "command"}`; members without a value are null.
   public var json: JSON {
     var facts = JSONObject()
     for fact in self.facts { facts[fact.name] = .string(fact.value) }
@@ -56,6 +70,14 @@ public struct Report: Sendable {
       "title": .string(title), "summary": .string(summary), "facts": .object(facts),
       "protocol": comparison.map { .string($0.scoring.description) } ?? .null,
       "comparison": comparison?.json ?? .null,
+      "tables": .array(
+        tables.map { section in
+          [
+            "heading": .string(section.heading),
+            "columns": .array(section.table.columns.map { .string($0.title) }),
+            "rows": .array(section.table.rows.map { .array($0.map { .string($0.line) }) }),
+          ]
+        }),
       "layers": .array(
         layers.map { layer in
           [

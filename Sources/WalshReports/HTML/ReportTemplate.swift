@@ -37,6 +37,16 @@ enum ReportTemplate {
     <p class="note">{{explanation}}</p>
     </section>
     {{/comparison}}
+    {{#sections}}
+    <section>
+    <h2>{{heading}}</h2>
+    <div class="scroll">
+    {{#table}}
+    \(table)
+    {{/table}}
+    </div>
+    </section>
+    {{/sections}}
     {{#figures}}
     <figure>{{{svg}}}</figure>
     {{/figures}}

@@ -93,6 +93,14 @@ struct TrainingFolder {
     return try TrainingConfiguration(yaml: yaml, named: record(of: step).path(percentEncoded: false))
   }
 
+  /// What the run in the folder noted; nil when it has not made a step.
+  func history() throws -> TrainingHistory? {
+    let step = try step()
+    guard step > 0 else { return nil }
+    guard let history = try json(of: step)["history"].flatMap(TrainingHistory.init) else { throw damaged(step) }
+    return history
+  }
+
   /// The checkpoint in the folder.
   ///
   /// - Throws: `TrainingError` or `CheckpointError` when a part is missing or damaged.
