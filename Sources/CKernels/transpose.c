@@ -34,3 +34,17 @@ void walsh_transpose(const float *x, size_t m, size_t n, size_t first, size_t la
   for (size_t i = 0; i < m; i++)
     for (size_t j = i < rows ? columns : first; j < last; j++) y[j * m + i] = x[i * n + j];
 }
+
+void walsh_transpose_codes(const uint8_t *x, size_t m, size_t n, uint8_t *y) {
+  size_t width = (n + 1) / 2, height = (m + 1) / 2;
+  // Bands of 128 rows: their bytes in one column of x fill a line of y.
+  for (size_t band = 0; band < m; band += 128) {
+    size_t end = band + 128 < m ? band + 128 : m;
+    for (size_t j = 0; j < n; j += 2)
+      for (size_t i = band; i < end; i += 2) {
+        uint8_t a = x[i * width + j / 2], b = i + 1 < m ? x[(i + 1) * width + j / 2] : 0;
+        y[j * height + i / 2] = (uint8_t)((a & 15) | b << 4);
+        if (j + 1 < n) y[(j + 1) * height + i / 2] = (uint8_t)(a >> 4 | (b & 0xF0));
+      }
+  }
+}

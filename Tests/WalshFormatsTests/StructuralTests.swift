@@ -24,6 +24,17 @@ struct StructuralTests {
     #expect((Double(different) / 6144 * 100).rounded() == 59)
   }
 
+  @Test("The transpose of packed tiles is what packing the transposed matrix gives; others have none")
+  func packedTransposition() {
+    let tiles = Quantizer(format: .nvfp4Tiles)
+    for (rows, columns) in [(16, 16), (16, 48), (144, 32), (272, 160)] {
+      let x = Adversary.normal(rows, columns)
+      #expect(tiles.pack(x).transposedTiles == tiles.pack(x.transposed()))
+    }
+    #expect(tiles.pack(Adversary.normal(16, 40)).transposedTiles == nil)
+    #expect(Quantizer(format: .nvfp4).pack(Adversary.normal(16, 16)).transposedTiles == nil)
+  }
+
   @Test("5.5 a compressed-tensors file and a Model-Optimizer file of a matrix decode to the same numbers")
   func reciprocals() {
     let x = Adversary.normal(8, 64)
