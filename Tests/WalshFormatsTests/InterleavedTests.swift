@@ -263,7 +263,7 @@ struct InterleavedTests {
       w.multiply(x), w.multiply(QuantizedRows(int8: x, for: w)),
       w.multiply(QuantizedRows(x, by: Quantizer(format: .mxfp4), for: w)),
     ] {
-      #expect(y.row(1).values.allSatisfy(\.isNaN))
+      #expect(y.row(1).values.allSatisfy { $0.isNaN })
       #expect(y.row(0).values.allSatisfy(\.isFinite) && y.row(2).values.allSatisfy(\.isFinite))
     }
   }

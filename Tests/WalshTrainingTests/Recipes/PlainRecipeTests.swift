@@ -155,11 +155,23 @@ struct PlainRecipeTests {
       OperandTreatment.nearest(format).prepare(a, key: key), OperandTreatment.stochastic(format).prepare(b, key: key)
     )
     let exact = RecipeFixtures.product(left.decoded, right.decoded)
-    let blockSums = left.product(with: right, by: .blockSums)
-    let decoded = left.product(with: right, by: .decoded)
+    let blockSums = left.product(with: right)
+    let decoded = left.decodedProduct(with: right)
     #expect(blockSums == (try #require(right.codes)).multiply(try #require(left.codes)))
     #expect(relativeError(blockSums, exact) < 1e-6 * 320.0.squareRoot())
     #expect(relativeError(decoded, exact) < 1e-6 * 320.0.squareRoot())
+  }
+
+  @Test("codes of tiles read along the other axis are multiplied as codes, too")
+  func transposedTiles() throws {
+    let key = OperandKey(layer: RecipeFixtures.layer(), product: "input gradient", side: "left")
+    let (e, w) = (RecipeFixtures.heavy(33, 64, "e"), RecipeFixtures.heavy(64, 48, "w"))
+    let left = OperandTreatment.stochastic(.nvfp4).prepare(e, key: key)
+    let right = OperandTreatment.nearest(.nvfp4Tiles).prepare(w, key: key).transposed
+    let product = left.product(with: right)
+    let codes = (try #require(left.codes), try #require(right.transposed.codes?.transposedTiles))
+    #expect(product == codes.1.multiply(codes.0))
+    #expect(relativeError(product, RecipeFixtures.product(left.decoded, right.decoded)) < 1e-6 * 64.0.squareRoot())
   }
 
   @Test("what the backward pass keeps of W and X is packed: 4.5 bits a value for NVFP4")

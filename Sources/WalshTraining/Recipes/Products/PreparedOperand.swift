@@ -3,8 +3,7 @@ import WalshTensor
 
 /// An operand of a product A·Bᵀ as it enters it: a matrix `[outer, contraction]`.
 ///
-/// The one place where products of quantized numbers are computed. A faster kernel replaces the body of
-/// `product(with:by:)`; no recipe changes.
+/// The one place where products of quantized numbers are computed; no recipe knows how.
 enum PreparedOperand: Sendable {
   /// Numbers that need all of Float32, or of bfloat16.
   case dense(Tensor)
@@ -55,22 +54,28 @@ enum PreparedOperand: Sendable {
     }
   }
 
-  /// How a product of two operands is computed.
-  enum Arithmetic: Sendable {
-    /// Both are decoded and multiplied in Float32. The fastest way today.
-    case decoded
-    /// The exact integer sum of each pair of blocks of E2M1, times their scales; other operands are decoded.
-    case blockSums
+  /// The codes with their groups along the contraction axis, nil where there are none.
+  private var codes: PackedMatrix? {
+    switch self {
+    case .dense, .denseTransposed: nil
+    case .packed(let codes): codes
+    case .packedTransposed(let codes): codes.transposedTiles
+    }
   }
 
   /// A·Bᵀ in Float32, shape `[outer, other.outer]`.
   ///
-  /// The two ways agree to Float32's order of summation: a relative error of about 1e-6 · √contraction.
-  func product(with other: PreparedOperand, by arithmetic: Arithmetic = .decoded) -> Tensor {
-    if arithmetic == .blockSums, case .packed(let a) = self, case .packed(let b) = other, a.sharesBlocks(with: b) {
-      return b.multiply(a)
-    }
-    return switch (stored, other.stored) {
+  /// Where both are E2M1 in equal groups, the sum of a pair of groups is an exact integer, which meets the product of
+  /// their scales; groups are added in order. Other operands are decoded and multiplied in Float32. The two ways agree to
+  /// the order of summation: a relative error of about 1e-6 · √contraction.
+  func product(with other: PreparedOperand) -> Tensor {
+    if let a = codes, let b = other.codes, a.sharesGroups(with: b) { return b.multiply(a) }
+    return decodedProduct(with: other)
+  }
+
+  /// A·Bᵀ of the decoded operands, in Float32.
+  func decodedProduct(with other: PreparedOperand) -> Tensor {
+    switch (stored, other.stored) {
     case ((let a, false), (let b, false)): a.matmulTransposed(b)
     case ((let a, false), (let b, true)): a.matmul(b)
     case ((let a, true), (let b, true)): a.leftTransposedProduct(b)
@@ -81,8 +86,9 @@ enum PreparedOperand: Sendable {
 
 extension PackedMatrix {
   /// Whether `PackedMatrix.multiply` takes both: E2M1 in equal groups.
-  fileprivate func sharesBlocks(with other: PackedMatrix) -> Bool {
-    format.element == .e2m1 && other.format.element == .e2m1
-      && format.groupSize(columns: columns) == other.format.groupSize(columns: columns)
+  fileprivate func sharesGroups(with other: PackedMatrix) -> Bool {
+    let size = format.groupSize(columns: columns)
+    return format.element == .e2m1 && other.format.element == .e2m1 && (size == 16 || size % 32 == 0)
+      && size == other.format.groupSize(columns: columns)
   }
 }
