@@ -53,6 +53,7 @@ typedef float FN(octet) __attribute__((ext_vector_type(8), aligned(4)));
 
 // A vector of pieces of `piece` floats (4, 8 or 16, at most W), one from each of W / piece rows.
 INLINE FN(v) FN(load_pieces)(float *const *row, size_t at, size_t piece) {
+  (void)piece;
 #if W > 4
   if (piece == 4) {
     FN(quad) a = *(const FN(quad) *)(row[0] + at), b = *(const FN(quad) *)(row[1] + at);
@@ -72,6 +73,7 @@ INLINE FN(v) FN(load_pieces)(float *const *row, size_t at, size_t piece) {
 }
 
 INLINE void FN(store_pieces)(float *const *row, size_t at, size_t piece, FN(v) x) {
+  (void)piece;
 #if W > 4
   if (piece == 4) {
     *(FN(quad) *)(row[0] + at) = __builtin_shufflevector(x, x, ALL4);
@@ -121,13 +123,24 @@ INLINE void FN(scatter)(FN(v) *x, float *const *row, size_t m, size_t g) {
   }
 }
 
+// The signed sum of four blocks that a code stands for, and its addition to what is there.
+static const float FN(sign)[2] = {1, -1};
+INLINE void FN(term)(FN(v) *acc, const float *sums, int count, uint8_t code) {
+  const float *q = sums + (code & 7) * (size_t)count * W;
+  UNROLL for (int v = 0; v < count; v++) acc[v] = FN(load)(q + v * W) * FN(sign)[code >> 3];
+}
+INLINE void FN(add_term)(FN(v) *acc, const float *sums, int count, uint8_t code) {
+  const float *q = sums + (code & 7) * (size_t)count * W;
+  const FN(v) s = FN(sign)[code >> 3];
+  UNROLL for (int v = 0; v < count; v++) acc[v] = FN(load)(q + v * W) * s + acc[v];
+}
+
 // Transforms and mixes a tile of `count` vectors of columns. m < W: vector v holds rows row[v·W/m] ... ; otherwise
 // row[v] is where vector v of block 0 starts, and blocks lie m apart. `levels` are the levels still to do inside a block.
 // The sums of a batch of groups stay in the L1 cache; scratch: SUMS floats for them, k · count · W for results.
 #define SUMS 5120
 INLINE void FN(mix_tile)(float *const *row, int count, size_t k, size_t m, size_t blocks, int lane_levels, int levels,
                          const uint8_t *codes, float scale, float *scratch) {
-  static const float sign[2] = {1, -1};
   const size_t width = (size_t)count * W, groups = k / 4, most = SUMS / (8 * width);
   const size_t batches = (groups + most - 1) / most, batch = (groups + batches - 1) / batches;
   float *sums = scratch, *results = scratch + SUMS;
@@ -149,34 +162,27 @@ INLINE void FN(mix_tile)(float *const *row, int count, size_t k, size_t m, size_
           FN(store)(q + c * width, c & 2 ? a[c & 1] - b[c >> 2] : a[c & 1] + b[c >> 2]);
       }
     }
-    for (size_t i = 0; i < k; i++) {
-      const uint8_t *code = codes + i * groups + start;
-      const float *q = sums;
-      FN(v) acc[4];
-      UNROLL for (int v = 0; v < count; v++) {
-        acc[v] = FN(load)(q + (*code & 7) * width + v * W) * sign[*code >> 3];
-        if (start > 0) acc[v] += FN(load)(results + i * width + v * W);
-      }
-      for (size_t g = start + 1; g < end; g++) {
-        code++;
-        q += 8 * width;
-        FN(v) s = sign[*code >> 3];
-        UNROLL for (int v = 0; v < count; v++) acc[v] = FN(load)(q + (*code & 7) * width + v * W) * s + acc[v];
-      }
-      UNROLL for (int v = 0; v < count; v++) {
-        if (end < groups) FN(store)(results + i * width + v * W, acc[v]);
-        else if (m < W) FN(store)(results + i * width + v * W, acc[v] * scale);
-        else FN(store)(row[v] + i * blocks, acc[v] * scale);
-      }
+    for (size_t i = 0; i < k; i += 4) {
+      const uint8_t *code = codes + i * groups;
+      FN(v) acc[4][4];
+      UNROLL for (int l = 0; l < 4; l++) FN(term)(acc[l], sums, count, code[l * groups + start]);
+      if (start > 0)
+        UNROLL for (int l = 0; l < 4; l++)
+          UNROLL for (int v = 0; v < count; v++) acc[l][v] += FN(load)(results + (i + l) * width + v * W);
+      const float *q = sums + 8 * width;
+      for (size_t g = start + 1; g < end; g++, q += 8 * width)
+        UNROLL for (int l = 0; l < 4; l++) FN(add_term)(acc[l], q, count, code[l * groups + g]);
+      if (end < groups)
+        UNROLL for (int l = 0; l < 4; l++)
+          UNROLL for (int v = 0; v < count; v++) FN(store)(results + (i + l) * width + v * W, acc[l][v]);
+      else
+        UNROLL for (int v = 0; v < count; v++) {
+          FN(v) y[4] = {acc[0][v] * scale, acc[1][v] * scale, acc[2][v] * scale, acc[3][v] * scale};
+          if (m < W) FN(scatter)(y, row + v * (W / m), m, i / 4);
+          else UNROLL for (int l = 0; l < 4; l++) FN(store)(row[v] + (i + l) * blocks, y[l]);
+        }
     }
   }
-  if (m < W)
-    for (size_t g = 0; g < groups; g++)
-      UNROLL for (int v = 0; v < count; v++) {
-        FN(v) y[4];
-        UNROLL for (int j = 0; j < 4; j++) y[j] = FN(load)(results + (4 * g + j) * width + v * W);
-        FN(scatter)(y, row + v * (W / m), m, g);
-      }
 }
 
 // Rows whose blocks are longer than `count` vectors.
