@@ -6,6 +6,13 @@
 // A tile is COUNT vectors of columns. Blocks of at most COUNT vectors are transformed on the way into the sums, and
 // blocks shorter than a vector come from several rows, through a transposition in registers.
 
+#if W == 16
+#define COUNT 4
+#else
+#define COUNT 2  // with four results, as many accumulators as sixteen registers have room for
+#endif
+#define SUMS 6144
+
 // Exchanges bit h of the lane number with the choice between a and b. Its own inverse.
 INLINE void FN(exchange)(FN(v) *a, FN(v) *b, size_t h) {
   const FN(v) x = *a, y = *b;
@@ -138,7 +145,6 @@ INLINE void FN(add_term)(FN(v) *acc, const float *sums, int count, uint8_t code)
 // Transforms and mixes a tile of `count` vectors of columns. m < W: vector v holds rows row[v·W/m] ... ; otherwise
 // row[v] is where vector v of block 0 starts, and blocks lie m apart. `levels` are the levels still to do inside a block.
 // The sums of a batch of groups stay in the L1 cache; scratch: SUMS floats for them, k · count · W for results.
-#define SUMS 5120
 INLINE void FN(mix_tile)(float *const *row, int count, size_t k, size_t m, size_t blocks, int lane_levels, int levels,
                          const uint8_t *codes, float scale, float *scratch) {
   const size_t width = (size_t)count * W, groups = k / 4, most = SUMS / (8 * width);
@@ -147,7 +153,7 @@ INLINE void FN(mix_tile)(float *const *row, int count, size_t k, size_t m, size_
   for (size_t start = 0; start < groups; start += batch) {
     const size_t end = start + batch < groups ? start + batch : groups;
     for (size_t g = start; g < end; g++) {
-      FN(v) x[4][4];
+      FN(v) x[4][COUNT];
       UNROLL for (int v = 0; v < count; v++) {
         FN(v) y[4];
         if (m < W) FN(gather)(y, row + v * (W / m), m, g);
@@ -164,7 +170,7 @@ INLINE void FN(mix_tile)(float *const *row, int count, size_t k, size_t m, size_
     }
     for (size_t i = 0; i < k; i += 4) {
       const uint8_t *code = codes + i * groups;
-      FN(v) acc[4][4];
+      FN(v) acc[4][COUNT];
       UNROLL for (int l = 0; l < 4; l++) FN(term)(acc[l], sums, count, code[l * groups + start]);
       if (start > 0)
         UNROLL for (int l = 0; l < 4; l++)
@@ -185,73 +191,66 @@ INLINE void FN(mix_tile)(float *const *row, int count, size_t k, size_t m, size_
   }
 }
 
-// Rows whose blocks are longer than `count` vectors.
-INLINE void FN(mix_long)(float *x, size_t rows, size_t k, size_t m, int count, const uint8_t *codes, float scale,
-                         float *scratch) {
+// Rows whose blocks are longer than a tile.
+static void FN(mix_long)(float *x, size_t rows, size_t k, size_t m, const uint8_t *codes, float scale, float *scratch) {
   for (size_t r = 0; r < rows; r++) {
     float *p = x + r * k * m;
     FN(walsh_fwht_rows)(p, k, m, 1);
-    for (size_t c = 0; c < m; c += count * W) {
-      float *const at[4] = {p + c, p + c + W, p + c + 2 * W, p + c + 3 * W};
-      FN(mix_tile)(at, count, k, W, m, 0, 0, codes, scale, scratch);
+    for (size_t c = 0; c < m; c += COUNT * W) {
+      float *at[COUNT];
+      UNROLL for (int v = 0; v < COUNT; v++) at[v] = p + c + v * W;
+      FN(mix_tile)(at, COUNT, k, W, m, 0, 0, codes, scale, scratch);
     }
   }
 }
 
-// Rows whose blocks hold `vectors` vectors, at most `count`: a tile is that many of one row or of several.
-INLINE void FN(mix_few)(float *x, size_t rows, size_t k, int vectors, int levels, int count, const uint8_t *codes,
-                        float scale, float *scratch) {
-  const size_t m = vectors * W, step = count / vectors;
+// Rows whose blocks hold `vectors` = 2^levels vectors, at most COUNT: a tile holds one row or several.
+INLINE void FN(mix_few)(float *x, size_t rows, size_t k, int levels, const uint8_t *codes, float scale,
+                        float *scratch) {
+  const size_t vectors = (size_t)1 << levels, m = vectors * W, step = COUNT / vectors;
   size_t r = 0;
   for (; r + step <= rows; r += step) {
-    float *at[4];
-    UNROLL for (int v = 0; v < count; v++) at[v] = x + (r + v / vectors) * k * m + v % vectors * W;
-    FN(mix_tile)(at, count, k, W, m, 4, levels, codes, scale, scratch);
+    float *at[COUNT];
+    UNROLL for (size_t v = 0; v < COUNT; v++) at[v] = x + (r + v / vectors) * k * m + v % vectors * W;
+    FN(mix_tile)(at, COUNT, k, W, m, 4, levels, codes, scale, scratch);
   }
   for (; r < rows; r++) {
-    float *at[4];
-    UNROLL for (int v = 0; v < vectors; v++) at[v] = x + r * k * m + v * W;
+    float *at[COUNT];
+    UNROLL for (size_t v = 0; v < vectors; v++) at[v] = x + r * k * m + v * W;
     FN(mix_tile)(at, vectors, k, W, m, 4, levels, codes, scale, scratch);
   }
 }
 
-// Rows whose blocks are shorter than a vector. Where rows are missing the last one takes their place: it is read before
-// anything is written, and its copies write equal values.
-INLINE void FN(mix_short)(float *x, size_t rows, size_t k, size_t m, int lane_levels, int count, const uint8_t *codes,
-                          float scale, float *scratch) {
-  const size_t step = count * W / m;
-  float *row[4 * W];
+// Rows whose blocks, of m = 2^levels floats, are shorter than a vector. Where rows are missing from a tile the last one
+// takes their place: it is read before anything is written, and its copies write equal values.
+INLINE void FN(mix_short)(float *x, size_t rows, size_t k, int levels, const uint8_t *codes, float scale,
+                          float *scratch) {
+  const size_t m = (size_t)1 << levels, step = COUNT * W / m;
+  float *row[COUNT * W];
   for (size_t r = 0; r < rows; r += step) {
     const size_t left = rows - r;
     for (size_t t = 0; t < step; t++) row[t] = x + (r + (t < left ? t : left - 1)) * k * m;
-    if (left <= W / m) FN(mix_tile)(row, 1, k, m, 0, lane_levels, 0, codes, scale, scratch);
-    else if (left <= 2 * W / m) FN(mix_tile)(row, 2, k, m, 0, lane_levels, 0, codes, scale, scratch);
-    else FN(mix_tile)(row, count, k, m, 0, lane_levels, 0, codes, scale, scratch);
+    if (left <= W / m) FN(mix_tile)(row, 1, k, m, 0, levels, 0, codes, scale, scratch);
+    else FN(mix_tile)(row, COUNT, k, m, 0, levels, 0, codes, scale, scratch);
   }
 }
 
-INLINE void FN(mix_rows)(float *x, size_t rows, size_t k, size_t m, int count, const uint8_t *codes, float scale,
-                         float *scratch) {
-  switch (m) {
-  case 1: return FN(mix_short)(x, rows, k, 1, 0, count, codes, scale, scratch);
-  case 2: return FN(mix_short)(x, rows, k, 2, 1, count, codes, scale, scratch);
-#if W >= 8
-  case 4: return FN(mix_short)(x, rows, k, 4, 2, count, codes, scale, scratch);
-#endif
-#if W >= 16
-  case 8: return FN(mix_short)(x, rows, k, 8, 3, count, codes, scale, scratch);
-#endif
-  case W: return FN(mix_few)(x, rows, k, 1, 0, count, codes, scale, scratch);
-  case 2 * W: return FN(mix_few)(x, rows, k, 2, 1, count, codes, scale, scratch);
-  case 4 * W:
-    if (count == 4) return FN(mix_few)(x, rows, k, 4, 2, count, codes, scale, scratch);
-  }
-  FN(mix_long)(x, rows, k, m, count, codes, scale, scratch);
-}
-
-// Long columns take tiles half as wide, so that they need fewer batches.
 void FN(walsh_hadamard_rows)(float *x, size_t rows, size_t k, size_t m, const uint8_t *codes, float scale,
                              float *scratch) {
-  if (k <= 4 * (SUMS / (8 * 4 * W))) return FN(mix_rows)(x, rows, k, m, 4, codes, scale, scratch);
-  FN(mix_rows)(x, rows, k, m, 2, codes, scale, scratch);
+  switch (m) {
+  case 1: return FN(mix_short)(x, rows, k, 0, codes, scale, scratch);
+  case 2: return FN(mix_short)(x, rows, k, 1, codes, scale, scratch);
+#if W >= 8
+  case 4: return FN(mix_short)(x, rows, k, 2, codes, scale, scratch);
+#endif
+#if W >= 16
+  case 8: return FN(mix_short)(x, rows, k, 3, codes, scale, scratch);
+#endif
+  case W: return FN(mix_few)(x, rows, k, 0, codes, scale, scratch);
+  case 2 * W: return FN(mix_few)(x, rows, k, 1, codes, scale, scratch);
+#if COUNT >= 4
+  case 4 * W: return FN(mix_few)(x, rows, k, 2, codes, scale, scratch);
+#endif
+  default: return FN(mix_long)(x, rows, k, m, codes, scale, scratch);
+  }
 }
