@@ -18,6 +18,8 @@ public struct Linear: Sendable {
   public enum Weight: Sendable {
     /// Full precision, shape `[outputs, inputs]`.
     case dense(Tensor)
+    /// At the two bytes a value of its checkpoint; products widen it exactly.
+    case bfloat16(BFloat16Matrix)
     /// Packed; products compute on the packed bits.
     case packed(PackedMatrix)
     /// Full precision, multiplied in an arithmetic of its own, such as that of a training recipe.
@@ -38,6 +40,7 @@ public struct Linear: Sendable {
   public var denseWeight: Tensor {
     switch weight {
     case .dense(let w): w
+    case .bfloat16(let w): w.unpacked()
     case .packed(let w): w.unpacked()
     case .custom(let w, _): w
     }
@@ -48,6 +51,7 @@ public struct Linear: Sendable {
     let product =
       switch weight {
       case .dense(let w): x.matmulTransposed(w)
+      case .bfloat16(let w): w.multiply(x)
       case .packed(let w): w.multiply(x)
       case .custom(let w, let multiply): multiply(x, w)
       }
