@@ -1,6 +1,6 @@
 // The scalar references of the Hadamard transforms, and the choice of instruction set.
+#include "dispatch.h"
 #include "include/fwht.h"
-#include "include/isa.h"
 
 void walsh_fwht_rows_scalar(float *x, size_t rows, size_t n, float scale) {
   for (size_t r = 0; r < rows; r++) {
@@ -23,8 +23,8 @@ void walsh_hadamard_codes(const int8_t *matrix, size_t k, uint8_t *codes) {
   }
 }
 
-// Every version works on tiles of at most 64 columns: 80 lines of partial sums, k of results and k of copied input.
-size_t walsh_hadamard_scratch(size_t k) { return (80 + 2 * k) * 64; }
+// Every version works on tiles of at most 64 columns: 6144 partial sums at a time, and k lines of results.
+size_t walsh_hadamard_scratch(size_t k) { return 6144 + 64 * k; }
 
 void walsh_hadamard_rows_scalar(float *x, size_t rows, size_t k, size_t m, const uint8_t *codes, float scale,
                                 float *scratch) {
@@ -57,20 +57,10 @@ void walsh_hadamard_rows_avx2(float *, size_t, size_t, size_t, const uint8_t *, 
 void walsh_hadamard_rows_avx512(float *, size_t, size_t, size_t, const uint8_t *, float, float *);
 
 void walsh_fwht_rows(int isa, float *x, size_t rows, size_t n, float scale) {
-  (void)isa;
-#if defined(__x86_64__)
-  if (isa == WALSH_ISA_AVX512) return walsh_fwht_rows_avx512(x, rows, n, scale);
-  if (isa == WALSH_ISA_AVX2) return walsh_fwht_rows_avx2(x, rows, n, scale);
-#endif
-  walsh_fwht_rows_base(x, rows, n, scale);
+  CALL(walsh_fwht_rows, x, rows, n, scale);
 }
 
 void walsh_hadamard_rows(int isa, float *x, size_t rows, size_t k, size_t m, const uint8_t *codes, float scale,
                          float *scratch) {
-  (void)isa;
-#if defined(__x86_64__)
-  if (isa == WALSH_ISA_AVX512) return walsh_hadamard_rows_avx512(x, rows, k, m, codes, scale, scratch);
-  if (isa == WALSH_ISA_AVX2) return walsh_hadamard_rows_avx2(x, rows, k, m, codes, scale, scratch);
-#endif
-  walsh_hadamard_rows_base(x, rows, k, m, codes, scale, scratch);
+  CALL(walsh_hadamard_rows, x, rows, k, m, codes, scale, scratch);
 }

@@ -19,19 +19,39 @@ public struct CheckpointWeights: WeightSource {
     shapes = Dictionary(uniqueKeysWithValues: architecture.parameters.map { ($0.name, $0.shape) })
   }
 
-  public func tensor(_ name: String) throws -> Tensor {
+  public func tensor(_ name: String) throws -> Tensor { try stored(name).tensor(checkingFinite: true) }
+
+  /// The tensor `name`, of the shape that the architecture gives it.
+  private func stored(_ name: String) throws -> StoredTensor {
     let stored = try checkpoint.tensor(name)
     if let shape = shapes[name], stored.shape != shape {
       throw CheckpointError(
         checkpoint.folder, "the tensor \(name) has the shape \(stored.shape), but config.json makes it \(shape).")
     }
-    return try stored.tensor(checkingFinite: true)
+    return stored
+  }
+
+  /// The weight `name`, a matrix in BF16 at its own width, any other widened to Float32.
+  private func weight(_ name: String) throws -> Linear.Weight {
+    let stored = try stored(name)
+    guard stored.dtype == .bfloat16, stored.shape.count == 2 else {
+      return .dense(try stored.tensor(checkingFinite: true))
+    }
+    let bits = stored.withUnsafeBytes { bytes in
+      [UInt16](unsafeUninitializedCapacity: stored.count) { bits, count in
+        UnsafeMutableRawBufferPointer(bits).copyMemory(from: bytes)
+        count = stored.count
+      }
+    }
+    // All exponent bits set: infinity or NaN. Widening finds it again and says where it is.
+    if bits.contains(where: { $0 & 0x7f80 == 0x7f80 }) { _ = try stored.tensor(checkingFinite: true) }
+    return .bfloat16(BFloat16Matrix(bits: bits, rows: stored.shape[0], columns: stored.shape[1]))
   }
 
   public func linear(_ path: String) throws -> Linear {
     let bias = checkpoint.contains(path + ".bias") ? try tensor(path + ".bias") : nil
     guard let group = quantization?.group(for: path) else {
-      return Linear(.dense(try tensor(path + ".weight")), bias: bias)
+      return Linear(try weight(path + ".weight"), bias: bias)
     }
     let packed = try PackedLinearTensors(path, in: checkpoint, group: group).weight
     if let shape = shapes[path + ".weight"], [packed.rows, packed.columns] != shape {

@@ -6,7 +6,9 @@ extension KernelCase {
   /// Hadamard transforms in place, of powers of two and of orders K·2^a, each from the cache and from memory. Reads and
   /// writes every value once.
   static var transforms: [KernelCase] {
-    let orders = [128, 256, 512, 1024, 4096, 16384, 131_072, 1_048_576, 768, 5120, 11008, 14336]
+    let orders = [
+      64, 128, 256, 512, 1024, 4096, 16384, 131_072, 1_048_576, 48, 80, 224, 768, 1536, 5120, 11008, 14336, 18432,
+    ]
     return orders.flatMap { order -> [KernelCase] in
       guard let transform = try? HadamardTransform(order: order) else { return [] }
       let rows = [cachedBytes, memoryBytes].map { max(1, $0 / 4 / order) }

@@ -20,6 +20,8 @@ public struct Linear: Sendable {
     case dense(Tensor)
     /// Four bits, repacked; products compute on the packed bits.
     case interleaved(InterleavedMatrix)
+    /// At the two bytes a value of its checkpoint; products widen it exactly.
+    case bfloat16(BFloat16Matrix)
     /// Packed in a format that has no interleaved form; products decode it.
     case packed(PackedMatrix)
     /// Full precision, multiplied in an arithmetic of its own, such as that of a training recipe.
@@ -41,6 +43,7 @@ public struct Linear: Sendable {
     switch weight {
     case .dense(let w): w
     case .interleaved(let w): w.unpacked()
+    case .bfloat16(let w): w.unpacked()
     case .packed(let w): w.unpacked()
     case .custom(let w, _): w
     }
@@ -52,6 +55,7 @@ public struct Linear: Sendable {
       switch weight {
       case .dense(let w): x.matmulTransposed(w)
       case .interleaved(let w): w.multiply(x)
+      case .bfloat16(let w): w.multiply(x)
       case .packed(let w): w.multiply(x)
       case .custom(let w, let multiply): multiply(x, w)
       }

@@ -1,0 +1,10 @@
+#if defined(__x86_64__)
+#include <stddef.h>
+#include <stdint.h>
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#define W 8
+#define TOKENS 2
+#define FN(x) x##_avx2
+#include "bfloat16_dot_impl.h"
+#pragma clang attribute pop
+#endif

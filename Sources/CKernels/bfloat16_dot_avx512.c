@@ -1,0 +1,10 @@
+#if defined(__x86_64__)
+#include <stddef.h>
+#include <stdint.h>
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
+#define W 16
+#define TOKENS 6
+#define FN(x) x##_avx512
+#include "bfloat16_dot_impl.h"
+#pragma clang attribute pop
+#endif
