@@ -15,6 +15,19 @@ public struct Report: Sendable {
     }
   }
 
+  /// A table under a heading, and how to read it.
+  public struct Section: Sendable, Hashable {
+    public let heading: String
+    public let table: Table
+    public let note: String
+
+    public init(_ heading: String, _ table: Table, note: String) {
+      self.heading = heading
+      self.table = table
+      self.note = note
+    }
+  }
+
   /// The heading.
   public var title: String
   /// What was done, in a sentence or two.
@@ -25,6 +38,8 @@ public struct Report: Sendable {
   public var comparison: Comparison?
   /// The error of every quantized layer, in the model's order.
   public var layers: [LayerReport]
+  /// Further tables.
+  public var sections: [Section]
   /// Further drawings.
   public var plots: [any Plot]
   /// The command that gives this report again; nil when there is none.
@@ -32,13 +47,14 @@ public struct Report: Sendable {
 
   public init(
     title: String, summary: String, facts: [Fact] = [], comparison: Comparison? = nil, layers: [LayerReport] = [],
-    plots: [any Plot] = [], command: String? = nil
+    sections: [Section] = [], plots: [any Plot] = [], command: String? = nil
   ) {
     self.title = title
     self.summary = summary
     self.facts = facts
     self.comparison = comparison
     self.layers = layers
+    self.sections = sections
     self.plots = plots
     self.command = command
   }
@@ -48,7 +64,8 @@ public struct Report: Sendable {
     (comparison?.plots ?? []) + LayerReport.plots(of: layers) + plots
   }
 
-  /// `{"title", "summary", "facts", "comparison", "protocol", "layers", "command"}`; members without a value are null.
+  /// `{"title", "summary", "facts", "comparison", "protocol", "layers", "command"}`; members without a value are null. Sections are what
+  /// others have measured and give as JSON of their own.
   public var json: JSON {
     var facts = JSONObject()
     for fact in self.facts { facts[fact.name] = .string(fact.value) }

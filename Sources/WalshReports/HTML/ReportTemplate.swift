@@ -40,6 +40,17 @@ enum ReportTemplate {
     {{#figures}}
     <figure>{{{svg}}}</figure>
     {{/figures}}
+    {{#sections}}
+    <section>
+    <h2>{{heading}}</h2>
+    <div class="scroll">
+    {{#table}}
+    \(table)
+    {{/table}}
+    </div>
+    <p class="note">{{note}}</p>
+    </section>
+    {{/sections}}
     {{#hasFacts}}
     <section>
     <h2>Settings</h2>
