@@ -15,13 +15,13 @@ extension PatternStudy {
       "windows": number(windows), "tokens": number(tokens), "threshold": number(settings.detector.threshold),
       "extraction": ["count": number(settings.extractionCount), "share": number(settings.extractionShare)],
       "formats": .array(settings.formats.map { .string($0.name) }),
-      "kinds": .array(kinds.map(json)),
+      "kinds": .array(kinds.map { json(kind: $0) }),
       "pairs": .array(
         groups.map { group in
           product(
             group.slot, group.pair, errors: group.errors, leading: ["layers": number(group.layers)])
         }),
-      "layers": .array(layers.map(json)),
+      "layers": .array(layers.map { json(layer: $0) }),
     ]
   }
 
@@ -63,7 +63,7 @@ extension PatternStudy {
           (format, .object(JSONObject(ProductMode.allCases.map { ($0.rawValue, number(errors[$0])) })))
         }))
     members["best"] = .object(
-      JSONObject(named.map { ($0, $1.best.map { .string($0.rawValue) } ?? .null) }))
+      JSONObject(named.map { ($0, $1.best.map { JSON.string($0.rawValue) } ?? .null) }))
     return .object(members)
   }
 

@@ -4,18 +4,18 @@ extension PatternStudy {
   /// The shares of patterns by kind of layer, and the errors of each mode for each format.
   public var plots: [any Plot] {
     let headings = ["X": "Activations X", "W": "Weights W", "E": "Output gradients E"]
-    let shares = StackedBarChart(
+    let places = StackedBarChart(
       title: "Where the outliers lie", axis: "observations, %",
       parts: ["in rows", "in columns", "nowhere in particular"],
       groups: Self.tensors.map { tensor in
         StackedBarChart.Group(
           headings[tensor.name] ?? tensor.name,
           kinds.map { kind in
-            let shares = shares(of: tensor.pattern, kind: kind)
-            return StackedBarChart.Bar(kind, OutlierPattern.allCases.map { shares[$0] ?? 0 })
+            let counted = shares(of: tensor.pattern, kind: kind)
+            return StackedBarChart.Bar(kind, OutlierPattern.allCases.map { counted[$0] ?? 0 })
           })
       })
-    return [shares] + settings.formats.indices.map(errorPlot)
+    return [places] + settings.formats.indices.map(errorPlot)
   }
 
   private func errorPlot(format: Int) -> any Plot {
@@ -27,9 +27,9 @@ extension PatternStudy {
         DotChart.Group(
           slot.label.prefix(1).uppercased() + slot.label.dropFirst(),
           kinds.map { kind in
-            let errors = errors(of: slot, kind: kind, format: format)
+            let measured = errors(of: slot, kind: kind, format: format)
             return DotChart.Row(
-              kind, modes.map { errors[$0] } + [error(of: slot, kind: kind, format: format, by: .lv1)])
+              kind, modes.map { measured[$0] } + [error(of: slot, kind: kind, format: format, by: .lv1)])
           })
       })
   }

@@ -32,21 +32,21 @@ extension PatternStudy {
     let shown: [ProductMode] = [
       .none, .hadamard, .outerHadamard, .extractLeft, .extractRight, .extractLeftColumns,
     ]
-    let columns =
-      [Table.Column("product", .leading), Table.Column("A, B", .leading), Table.Column("layers")]
-      + shown.map { Table.Column($0.label) }
-      + [Table.Column("best", .leading), Table.Column("AdaHOP", .leading)]
+    var columns = [Table.Column("product", .leading), Table.Column("A, B", .leading), Table.Column("layers")]
+    columns += shown.map { Table.Column($0.label) }
+    columns += [Table.Column("best", .leading), Table.Column("AdaHOP", .leading)]
     return Table(
       columns: columns,
       rows: groups.map { group in
         let errors = group.errors[format]
         let best = errors.best
-        return [
+        var row = [
           Table.Cell(group.slot.label), Table.Cell("\(group.pair.left.label), \(group.pair.right.label)"),
           Table.Cell("\(group.layers)"),
         ]
-          + shown.map { Table.Cell(Figure.significant(errors[$0], 3), $0 == best ? .best : .none) }
-          + [Table.Cell(best?.label ?? "–"), Table.Cell(Self.choice(for: group.pair, in: group.slot))]
+        row += shown.map { Table.Cell(Figure.significant(errors[$0], 3), $0 == best ? .best : .none) }
+        row += [Table.Cell(best?.label ?? "–"), Table.Cell(Self.choice(for: group.pair, in: group.slot))]
+        return row
       })
   }
 
@@ -65,35 +65,36 @@ extension PatternStudy {
     func row(_ name: String, _ emphasis: Table.Emphasis = .none, _ error: (ProductSlot) -> Double) -> [Table.Cell] {
       [Table.Cell(name)] + ProductSlot.allCases.map { Table.Cell(Figure.significant(error($0), 3), emphasis) }
     }
-    let uniform = ProductMode.allCases.filter { $0 != .fullPrecision }.map { mode in
+    var rows = ProductMode.allCases.filter { $0 != .fullPrecision }.map { mode in
       row("\(mode.label) everywhere") { errors(of: $0, format: format)[mode] }
     }
     let tables = [("AdaHOP Lv1", PatternTable.lv1), ("AdaHOP Lv2", .lv2), ("Lv1 with inner columns", .innerColumns)]
+    rows += tables.map { name, table in row(name) { error(of: $0, format: format, by: table) } }
+    rows.append(
+      row("the best of each layer", .best) { slot in
+        error(of: slot, format: format) { $0.errors[slot]?[format].best }
+      })
+    rows.append(row("bfloat16", .muted) { errors(of: $0, format: format)[.fullPrecision] })
     return Table(
-      columns: [Table.Column("modes", .leading)] + ProductSlot.allCases.map { Table.Column($0.label) },
-      rows: uniform
-        + tables.map { name, table in row(name) { error(of: $0, format: format, by: table) } }
-        + [
-          row("the best of each layer", .best) { slot in
-            error(of: slot, format: format) { $0.errors[slot]?[format].best }
-          },
-          row("bfloat16", .muted) { errors(of: $0, format: format)[.fullPrecision] },
-        ])
+      columns: [Table.Column("modes", .leading)] + ProductSlot.allCases.map { Table.Column($0.label) }, rows: rows)
   }
 
   /// Every layer's patterns, as AdaHOP decides them, and how many windows agree.
   public var layerTable: Table {
-    Table(
-      columns: [Table.Column("layer", .leading)] + Self.tensors.map { Table.Column($0.name, .leading) }
-        + ProductSlot.allCases.map { Table.Column($0.label, .leading) },
+    var columns = [Table.Column("layer", .leading)]
+    columns += Self.tensors.map { Table.Column($0.name, .leading) }
+    columns += ProductSlot.allCases.map { Table.Column($0.label, .leading) }
+    return Table(
+      columns: columns,
       rows: layers.map { layer in
         let patterns = layer.patterns
-        return [Table.Cell(layer.path)]
-          + Self.tensors.map { tensor in
-            let votes = layer.observations.count { $0[keyPath: tensor.pattern] == patterns[keyPath: tensor.pattern] }
-            return Table.Cell(patterns[keyPath: tensor.pattern].label, detail: "\(votes)/\(layer.observations.count)")
-          }
-          + ProductSlot.allCases.map { Table.Cell(Self.choice(for: patterns.pair(in: $0), in: $0)) }
+        var row = [Table.Cell(layer.path)]
+        row += Self.tensors.map { tensor in
+          let votes = layer.observations.count { $0[keyPath: tensor.pattern] == patterns[keyPath: tensor.pattern] }
+          return Table.Cell(patterns[keyPath: tensor.pattern].label, detail: "\(votes)/\(layer.observations.count)")
+        }
+        row += ProductSlot.allCases.map { Table.Cell(Self.choice(for: patterns.pair(in: $0), in: $0)) }
+        return row
       })
   }
 }
