@@ -176,9 +176,13 @@ struct PatternStudyTests {
       RecipeProduct(recipe: recipe, layer: RecipeFixtures.layer(path, block: block))
     }
     var x = try architecture.embedding(from: source).gatheringRows(Array(window.dropLast()))
-    for block in 0..<2 { x = try architecture.block(block, from: source)(x) }
+    for index in 0..<2 {
+      let block = try architecture.block(index, from: source)
+      x = block(x)
+    }
     let loss = try architecture.ends(from: source).logits(x).crossEntropy(of: Array(window.dropFirst()))
-    _ = loss.gradients(of: [try source.tensor("model.embed_tokens.weight")])
+    let embedding = try source.tensor("model.embed_tokens.weight")
+    _ = loss.gradients(of: [embedding])
     recipe.calibration.endOfStep(0)
     #expect(study.layers.count == recipe.calibration.patterns.count)
     for layer in study.layers { #expect(recipe.calibration.patterns[layer.path] == layer.patterns, "\(layer.path)") }
