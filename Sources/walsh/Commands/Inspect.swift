@@ -60,16 +60,19 @@ struct Inspect: ParsableCommand {
   func run() throws {
     let bar = options.start()
     let folder = try model.open()
+    let page = report.map { URL(filePath: $0) }
+    // Before the study, which may take long.
+    if let parent = page?.deletingLastPathComponent() {
+      try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+    }
     var inspection = try ModelInspection(folder, measuringWeights: weights, progress: bar.show)
     if patterns { inspection.patterns = try study(folder, bar) }
     bar.clear()
-    if let report, let study = inspection.patterns {
+    if let page, let study = inspection.patterns {
+      let text = URL(filePath: text.documents ?? text.text ?? "").lastPathComponent
+      let command = CommandLine.arguments.joined(separator: " ")
       try DurableFile.write(
-        Array(
-          Report(
-            study, model: folder.name, text: URL(filePath: text.documents ?? text.text ?? "").lastPathComponent,
-            command: CommandLine.arguments.joined(separator: " ")
-          ).html.utf8), to: URL(filePath: report))
+        Array(Report(study, model: folder.name, text: text, command: command).html.utf8), to: page)
     }
     if options.json { return printJSON(inspection.json) }
     for (name, value) in inspection.facts { print(name.padding(toLength: 14, withPad: " ", startingAt: 0) + value) }
