@@ -2,6 +2,7 @@ import WalshCheckpoints
 import WalshEvaluation
 import WalshModels
 import WalshTensor
+import WalshTraining
 
 /// What a model is made of, for people and for machines.
 public struct ModelInspection: Sendable {
@@ -26,6 +27,8 @@ public struct ModelInspection: Sendable {
   private let quantization: QuantizationConfiguration?
   /// One entry for each linear layer, when measured.
   public let weights: [WeightStatistics]
+  /// The study of outlier patterns, when there was one.
+  public var patterns: PatternStudy?
 
   /// Looks at `folder`.
   ///
@@ -113,7 +116,7 @@ public struct ModelInspection: Sendable {
     return table
   }
 
-  /// `{facts…, "groups": […], "weights": […]}`.
+  /// `{facts…, "groups": […], "weights": […], "patterns": {…}}`; the last member is that of `PatternStudy`, when studied.
   public var json: JSON {
     var members = JSONObject()
     for (name, value) in facts { members[name] = .string(value) }
@@ -132,6 +135,7 @@ public struct ModelInspection: Sendable {
           "kurtosis": .number(JSONNumber(weight.kurtosis)), "channelRatio": .number(JSONNumber(weight.channelRatio)),
         ]
       })
+    members["patterns"] = patterns?.json
     return .object(members)
   }
 

@@ -8,7 +8,7 @@ extension Report {
     if let comparison {
       parts += ["## Models", comparison.table.markdown, Report.explanation(of: comparison)]
     }
-    for section in tables { parts += ["## \(section.heading)", section.table.markdown] }
+    for section in sections { parts += ["## \(section.heading)", section.table.markdown, section.note] }
     if !layers.isEmpty { parts += ["## Layers", layerTable.markdown] }
     if let command { parts += ["## Again", "```sh\n\(command)\n```"] }
     return parts.joined(separator: "\n\n") + "\n"

@@ -15,14 +15,16 @@ public struct Report: Sendable {
     }
   }
 
-  /// A table under a heading of its own.
+  /// A table under a heading, and how to read it.
   public struct Section: Sendable, Hashable {
     public let heading: String
     public let table: Table
+    public let note: String
 
-    public init(_ heading: String, _ table: Table) {
+    public init(_ heading: String, _ table: Table, note: String) {
       self.heading = heading
       self.table = table
+      self.note = note
     }
   }
 
@@ -34,25 +36,25 @@ public struct Report: Sendable {
   public var facts: [Fact]
   /// The base model and its quantized versions; nil when nothing was evaluated.
   public var comparison: Comparison?
-  /// Further tables, shown in front of the drawings.
-  public var tables: [Section]
   /// The error of every quantized layer, in the model's order.
   public var layers: [LayerReport]
+  /// Further tables.
+  public var sections: [Section]
   /// Further drawings.
   public var plots: [any Plot]
   /// The command that gives this report again; nil when there is none.
   public var command: String?
 
   public init(
-    title: String, summary: String, facts: [Fact] = [], comparison: Comparison? = nil, tables: [Section] = [],
-    layers: [LayerReport] = [], plots: [any Plot] = [], command: String? = nil
+    title: String, summary: String, facts: [Fact] = [], comparison: Comparison? = nil, layers: [LayerReport] = [],
+    sections: [Section] = [], plots: [any Plot] = [], command: String? = nil
   ) {
     self.title = title
     self.summary = summary
     self.facts = facts
     self.comparison = comparison
-    self.tables = tables
     self.layers = layers
+    self.sections = sections
     self.plots = plots
     self.command = command
   }
@@ -62,7 +64,8 @@ public struct Report: Sendable {
     (comparison?.plots ?? []) + LayerReport.plots(of: layers) + plots
   }
 
-  /// `{"title", "summary", "facts", "comparison", "protocol", "tables", "layers", "command"}`; members without a value are null.
+  /// `{"title", "summary", "facts", "comparison", "protocol", "sections", "layers", "command"}`; members without a value are
+  /// null.
   public var json: JSON {
     var facts = JSONObject()
     for fact in self.facts { facts[fact.name] = .string(fact.value) }
@@ -70,8 +73,8 @@ public struct Report: Sendable {
       "title": .string(title), "summary": .string(summary), "facts": .object(facts),
       "protocol": comparison.map { .string($0.scoring.description) } ?? .null,
       "comparison": comparison?.json ?? .null,
-      "tables": .array(
-        tables.map { section in
+      "sections": .array(
+        sections.map { section in
           [
             "heading": .string(section.heading),
             "columns": .array(section.table.columns.map { .string($0.title) }),

@@ -153,10 +153,13 @@ extension Report {
     }
     self.init(
       title: "Training recipes side by side",
-      summary:
-        "The same model learnt the same text in the same order by several recipes. A gap is held-out loss beyond "
-        + "that of \(comparison.base) with the same seed, in nats per token; ± is the standard deviation over seeds.",
-      facts: facts, tables: [Section("Recipes", comparison.table)], plots: comparison.plots, command: command)
+      summary: "The same model learnt the same text in the same order by several recipes.", facts: facts,
+      sections: [
+        Section(
+          "Recipes", comparison.table,
+          note: "A gap is held-out loss beyond that of \(comparison.base) with the same seed, in nats per token; ± is the "
+            + "standard deviation over seeds.")
+      ], plots: comparison.plots, command: command)
   }
 }
 

@@ -46,7 +46,7 @@ struct RunComparisonTests {
     let report = Report(try RunComparison(sample))
     #expect(report.markdown.contains("| mxfp4 | 2 |"))
     #expect(report.html.contains("Gap to bf16"))
-    let rows = report.json["tables"]?.arrayValue?[0]["rows"]?.arrayValue
+    let rows = report.json["sections"]?.arrayValue?[0]["rows"]?.arrayValue
     #expect(rows?[1].arrayValue?[0].stringValue == "mxfp4")
     let xml = report.html.replacing("<!doctype html>", with: "").replacing(/<meta[^>]*>/, with: "")
     #expect(XMLParser(data: Data(xml.utf8)).parse())

@@ -21,7 +21,9 @@ extension Report {
       "title": title, "summary": summary, "style": ReportTemplate.css + PlotStyle.css,
       "facts": facts.map { ["name": $0.name, "value": $0.value] },
       "highlights": highlights.map { ["value": $0.value, "name": $0.name] },
-      "sections": tables.map { ["heading": $0.heading, "table": tableContext($0.table)] as [String: Any] },
+      "sections": sections.map { section in
+        ["heading": section.heading, "table": tableContext(section.table), "note": section.note] as [String: Any]
+      },
       "figures": figures.map { ["svg": $0.svg.inline] },
     ]
     context["hasHighlights"] = !highlights.isEmpty

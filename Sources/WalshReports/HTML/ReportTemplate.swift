@@ -37,6 +37,9 @@ enum ReportTemplate {
     <p class="note">{{explanation}}</p>
     </section>
     {{/comparison}}
+    {{#figures}}
+    <figure>{{{svg}}}</figure>
+    {{/figures}}
     {{#sections}}
     <section>
     <h2>{{heading}}</h2>
@@ -45,11 +48,9 @@ enum ReportTemplate {
     \(table)
     {{/table}}
     </div>
+    <p class="note">{{note}}</p>
     </section>
     {{/sections}}
-    {{#figures}}
-    <figure>{{{svg}}}</figure>
-    {{/figures}}
     {{#hasFacts}}
     <section>
     <h2>Settings</h2>

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import WalshCheckpoints
 import WalshTensor
 
 @testable import WalshTraining
@@ -131,5 +132,79 @@ struct AdaHOPPatternTests {
       }
     }
     #expect(count == 27)
+  }
+
+  /// The variances of rows and columns by the definition, in Float64.
+  private func reference(_ x: Tensor) -> (rows: [Double], columns: [Double]) {
+    func variances(_ x: Tensor) -> [Double] {
+      (0..<x.rowCount).map { i in
+        let row = x.row(i).values.map(Double.init)
+        let mean = row.reduce(0, +) / Double(row.count)
+        return row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(row.count - 1)
+      }
+    }
+    return (variances(x), variances(x.transposed()))
+  }
+
+  @Test(
+    "variances in bands are those of the definition to 1e-12, for any number of threads",
+    arguments: [
+      [2, 2], [3, 7], [8, 8], [9, 4096], [1000, 3], [513, 200], [700, 129], [2, 70_000],
+    ])
+  func variances(shape: [Int]) {
+    // A mean far from zero, where sums of squares would cancel.
+    let x = RecipeFixtures.heavy(shape[0], shape[1], "variances").map { $0 + 100 }
+    let (rows, columns) = reference(x)
+    let workers = Parallel.workerCount
+    defer { Parallel.workerCount = workers }
+    var found: [LineVariances] = []
+    for count in [1, 3] {
+      Parallel.workerCount = count
+      found.append(LineVariances(of: x))
+    }
+    #expect(found[0].rows == found[1].rows && found[0].columns == found[1].columns)
+    #expect(found[0].rows.count == rows.count && found[0].columns.count == columns.count)
+    for (a, b) in zip(found[0].rows + found[0].columns, rows + columns) { #expect(abs(a - b) <= 1e-12 * b) }
+  }
+
+  @Test("2.2 a table of modes by the names of official files, there and back")
+  func tableFile() throws {
+    for table in [PatternTable.lv1, .lv2, .innerColumns, PatternTable([:])] {
+      #expect(try PatternTable(json: JSON(parsing: table.json.serialized())) == table)
+    }
+    #expect(PatternTable.lv2.json["row-none"]?.stringValue == "inner_outlier_extract_left")
+    let names = [
+      "none", "hadamard", "outer_hadamard", "inner_outlier_extract_left", "inner_outlier_extract_right",
+      "inner_outlier_extract_left_col", "outer_outlier_extract_left", "outer_outlier_extract_right", "full_precision",
+    ]
+    #expect(ProductMode.allCases.map(\.rawValue) == names)
+    for name in names {
+      let json = try JSON(parsing: Array(#"{"column-row": "\#(name)"}"#.utf8))
+      let table = try PatternTable(json: json)
+      #expect(table.mode(.column, .row).rawValue == name)
+      #expect(table.mode(.row, .row) == .none)
+    }
+  }
+
+  @Test(
+    "a table that is none is refused with a sentence that names what is wrong",
+    arguments: [
+      ("[]", "object"), (#"{"row-up": "hadamard"}"#, "row-up"), (#"{"row-row": "sideways"}"#, "row-row"),
+      (#"{"row-row": 3}"#, "row-row"),
+    ])
+  func refusedTable(text: String, named: String) throws {
+    let json = try JSON(parsing: Array(text.utf8))
+    let error = #expect(throws: TrainingError.self) { try PatternTable(json: json) }
+    #expect(error?.description.contains(named) == true)
+  }
+
+  @Test("wherever the left operand has columns of outliers, the table of inner columns extracts them")
+  func innerColumnTable() {
+    for left in OutlierPattern.allCases {
+      for right in OutlierPattern.allCases {
+        let expected = left == .column ? ProductMode.extractLeftColumns : PatternTable.lv1.mode(left, right)
+        #expect(PatternTable.innerColumns.mode(left, right) == expected)
+      }
+    }
   }
 }

@@ -64,7 +64,9 @@ struct UnbiasednessTests {
   @Test(
     "AdaHOP 5.8 every mode that quantizes E is unbiased under RCEIL scales; to nearest none is",
     arguments: [
-      ProductMode.none, .hadamard, .extractLeft, .extractRight,
+      ProductMode.none, .hadamard, .outerHadamard, .extractLeft, .extractRight, .extractLeftColumns,
+      .outerExtractLeft,
+      .outerExtractRight,
     ])
   func adaHOP(mode: ProductMode) throws {
     var configuration = AdaHOPConfiguration()

@@ -80,24 +80,44 @@ public struct AdaHOPConfiguration: Sendable, Hashable {
   public func products(_ modes: LayerModes) -> ProductTable {
     ProductTable(
       forward: treatment(modes.forward, isGradient: false), inputGradient: treatment(modes.inputGradient),
-      weightGradient: treatment(modes.weightGradient == .extractLeft ? .hadamard : modes.weightGradient))
+      weightGradient: treatment(modes.weightGradient.inWeightGradient))
   }
 
-  private func treatment(_ mode: ProductMode, isGradient: Bool = true) -> ProductTreatment {
+  /// How a product of `mode` is computed.
+  ///
+  /// - Parameter isGradient: whether its left operand is E, which is rounded as `roundsStochastically` says.
+  func treatment(_ mode: ProductMode, isGradient: Bool = true) -> ProductTreatment {
     if mode == .fullPrecision { return .both(.bfloat16) }
-    let isRotated = mode != .none && mode != .outerHadamard
     let size = format.groupSize(columns: 32)
-    let operand = OperandTreatment(
-      .format(format), rotation: isRotated ? OperandRotation(size: size, signs: signs) : nil,
-      passesThroughBFloat16: passesThroughBFloat16)
+    var operand = OperandTreatment(.format(format), passesThroughBFloat16: passesThroughBFloat16)
+    if mode.isInner { operand.rotation = OperandRotation(size: size, signs: signs) }
     var treatment = ProductTreatment.both(operand)
     treatment.left.isStochastic = isGradient && roundsStochastically
+    if mode.isOuter { treatment.outerHadamard = size }
     switch mode {
-    case .outerHadamard: treatment.outerHadamard = size
-    case .extractLeft: treatment.extraction = .left(ranking, count: extractionCount)
-    case .extractRight: treatment.extraction = .right(ranking, count: extractionCount)
-    case .none, .hadamard, .fullPrecision: break
+    case .extractLeft, .outerExtractLeft: treatment.extraction = .left(ranking, count: extractionCount)
+    case .extractRight, .outerExtractRight: treatment.extraction = .right(ranking, count: extractionCount)
+    case .extractLeftColumns: treatment.extraction = .leftColumns(ranking, count: extractionCount)
+    case .none, .hadamard, .outerHadamard, .fullPrecision: break
     }
     return treatment
+  }
+}
+
+extension ProductMode {
+  /// Whether both operands are rotated along the contraction axis.
+  fileprivate var isInner: Bool {
+    switch self {
+    case .hadamard, .extractLeft, .extractRight, .extractLeftColumns: true
+    case .none, .outerHadamard, .outerExtractLeft, .outerExtractRight, .fullPrecision: false
+    }
+  }
+
+  /// Whether both operands are rotated along their outer axes.
+  fileprivate var isOuter: Bool {
+    switch self {
+    case .outerHadamard, .outerExtractLeft, .outerExtractRight: true
+    case .none, .hadamard, .extractLeft, .extractRight, .extractLeftColumns, .fullPrecision: false
+    }
   }
 }

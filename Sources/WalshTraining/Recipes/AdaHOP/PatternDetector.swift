@@ -6,7 +6,7 @@ import WalshTensor
 /// coefficient of variation over that of Gaussian data, so that it is about 1 without structure; cvCol likewise for
 /// columns. The tensor has the pattern whose number is more than `threshold` times the other. AdaHOP, section 2.3.
 ///
-/// Rows and columns of outliers at once may cancel to `none`, a known weakness. Computed in Float64, in two passes.
+/// Rows and columns of outliers at once may cancel to `none`, a known weakness.
 public struct PatternDetector: Sendable, Hashable {
   /// How many times one number must exceed the other.
   public var threshold = 2.0
@@ -26,7 +26,7 @@ public struct PatternDetector: Sendable, Hashable {
   /// The pattern of `x`, its leading axes taken together; `none` for fewer than two rows or columns, and for NaN.
   public func pattern(of x: Tensor) -> OutlierPattern {
     guard x.rowCount > 1, x.columns > 1 else { return .none }
-    let variances = variances(of: x)
+    let variances = LineVariances(of: x)
     let found = statistics(variances, of: x)
     if found.row / (found.column + 1e-8) > threshold, isPeaked(variances.rows) { return .row }
     if found.column / (found.row + 1e-8) > threshold, isPeaked(variances.columns) { return .column }
@@ -36,46 +36,16 @@ public struct PatternDetector: Sendable, Hashable {
   /// cvRow and cvCol of `x`, which must have at least two rows and columns.
   public func statistics(of x: Tensor) -> Statistics {
     precondition(x.rowCount > 1 && x.columns > 1, "Variances need two rows and columns, not a shape of \(x.shape).")
-    return statistics(variances(of: x), of: x)
+    return statistics(LineVariances(of: x), of: x)
   }
 
-  private func statistics(_ variances: (rows: [Double], columns: [Double]), of x: Tensor) -> Statistics {
+  private func statistics(_ variances: LineVariances, of x: Tensor) -> Statistics {
     func variation(_ values: [Double], samples: Int) -> Double {
       let mean = values.reduce(0, +) / Double(values.count)
       return unbiasedVariance(values).squareRoot() / (mean + 1e-8) / (2 / Double(max(samples - 1, 1))).squareRoot()
     }
     return Statistics(
       row: variation(variances.rows, samples: x.columns), column: variation(variances.columns, samples: x.rowCount))
-  }
-
-  private func variances(of x: Tensor) -> (rows: [Double], columns: [Double]) {
-    let (r, c) = (x.rowCount, x.columns)
-    return x.withUnsafeBufferPointer { x in
-      var columnMeans = [Double](repeating: 0, count: c)
-      var rowMeans = [Double](repeating: 0, count: r)
-      for i in 0..<r {
-        for j in 0..<c {
-          let value = Double(x[i * c + j])
-          columnMeans[j] += value
-          rowMeans[i] += value
-        }
-        rowMeans[i] /= Double(c)
-      }
-      for j in 0..<c { columnMeans[j] /= Double(r) }
-      var columns = [Double](repeating: 0, count: c)
-      var rows = [Double](repeating: 0, count: r)
-      for i in 0..<r {
-        for j in 0..<c {
-          let value = Double(x[i * c + j])
-          let (a, b) = (value - rowMeans[i], value - columnMeans[j])
-          rows[i] += a * a
-          columns[j] += b * b
-        }
-        rows[i] /= Double(c - 1)
-      }
-      for j in 0..<c { columns[j] /= Double(r - 1) }
-      return (rows, columns)
-    }
   }
 
   /// Whether the fourth standardised moment of `values` reaches the threshold.

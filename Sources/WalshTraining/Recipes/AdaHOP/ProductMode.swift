@@ -1,4 +1,7 @@
-/// How AdaHOP computes one product, by the names of the official recipe files.
+/// How AdaHOP computes one product A·B, by the names of the official recipe files. AdaHOP, sections 2.2, 2.6 and 2.7.
+///
+/// The official files name three more modes than any published code implements: `extractLeftColumns` and the two that
+/// extract under an outer rotation. They do here what their names say.
 public enum ProductMode: String, Sendable, Hashable, CaseIterable {
   /// MXFP4 without rotation.
   case none
@@ -10,8 +13,36 @@ public enum ProductMode: String, Sendable, Hashable, CaseIterable {
   case extractLeft = "inner_outlier_extract_left"
   /// IHT, the largest columns of the right operand computed apart.
   case extractRight = "inner_outlier_extract_right"
+  /// IHT, the largest columns of the left operand computed apart, together with the rows of the right operand that they
+  /// meet, as in LLM.int8: it takes out inner outliers, which rotation only spreads.
+  case extractLeftColumns = "inner_outlier_extract_left_col"
+  /// OHT, the largest rows of the left operand computed apart.
+  case outerExtractLeft = "outer_outlier_extract_left"
+  /// OHT, the largest columns of the right operand computed apart.
+  case outerExtractRight = "outer_outlier_extract_right"
   /// bfloat16.
   case fullPrecision = "full_precision"
+
+  /// What the weight gradient executes: the rows of Eᵀ would be multiplied with X in bfloat16, which is stored quantized
+  /// only, so that extracting on the left falls back to rotating.
+  public var inWeightGradient: ProductMode {
+    switch self {
+    case .extractLeft: .hadamard
+    case .outerExtractLeft: .outerHadamard
+    case .none, .hadamard, .outerHadamard, .extractRight, .extractLeftColumns, .outerExtractRight, .fullPrecision:
+      self
+    }
+  }
+}
+
+/// The three products of a linear layer, by the names of the official files.
+public enum ProductSlot: String, Sendable, Hashable, CaseIterable {
+  /// Y = X·Wᵀ.
+  case forward = "forward_y"
+  /// dX = E·W.
+  case inputGradient = "backward_gx"
+  /// dW = Eᵀ·X.
+  case weightGradient = "backward_gw"
 }
 
 /// The modes of a layer's three products.
@@ -20,7 +51,7 @@ public struct LayerModes: Sendable, Hashable {
   public var forward: ProductMode
   /// dX = E·W, `backward_gx`.
   public var inputGradient: ProductMode
-  /// dW = Eᵀ·X, `backward_gw`. `extractLeft` is executed as `hadamard` there: X is stored as MXFP4 only.
+  /// dW = Eᵀ·X, `backward_gw`, executed as `ProductMode.inWeightGradient`.
   public var weightGradient: ProductMode
 
   public init(forward: ProductMode, inputGradient: ProductMode, weightGradient: ProductMode) {
@@ -32,6 +63,15 @@ public struct LayerModes: Sendable, Hashable {
   /// One mode for all three.
   public static func all(_ mode: ProductMode) -> Self {
     Self(forward: mode, inputGradient: mode, weightGradient: mode)
+  }
+
+  /// The mode of one product.
+  public subscript(slot: ProductSlot) -> ProductMode {
+    switch slot {
+    case .forward: forward
+    case .inputGradient: inputGradient
+    case .weightGradient: weightGradient
+    }
   }
 }
 
@@ -56,7 +96,7 @@ public struct PatternTable: Sendable, Hashable {
   public init(_ modes: [Pair: ProductMode]) { self.modes = modes }
 
   /// Everything quantized; two columns of outliers extract on the right.
-  public static let lv1 = lv2.replacing(Pair(.column, .column), with: .extractRight)
+  public static let lv1 = lv2.replacing([Pair(.column, .column)], with: .extractRight)
 
   /// As Lv1, but two columns of outliers are computed in bfloat16: attention's K and V projections, mostly.
   public static let lv2 = PatternTable([
@@ -65,9 +105,14 @@ public struct PatternTable: Sendable, Hashable {
     Pair(.none, .row): .hadamard, Pair(.none, .column): .extractRight, Pair(.none, .none): .hadamard,
   ])
 
-  private func replacing(_ pair: Pair, with mode: ProductMode) -> PatternTable {
+  /// Lv1 with the inner outliers of the left operand extracted wherever it has columns of them, which the paper does not
+  /// try: by section 4.2's study it beats rotation while few channels carry the outliers.
+  public static let innerColumns = lv1.replacing(
+    OutlierPattern.allCases.map { Pair(.column, $0) }, with: .extractLeftColumns)
+
+  private func replacing(_ pairs: [Pair], with mode: ProductMode) -> PatternTable {
     var result = self
-    result.modes[pair] = mode
+    for pair in pairs { result.modes[pair] = mode }
     return result
   }
 
@@ -78,9 +123,19 @@ public struct PatternTable: Sendable, Hashable {
 
   /// The modes of a layer whose stored tensors have `patterns`.
   public func modes(for patterns: LayerPatterns) -> LayerModes {
-    LayerModes(
-      forward: mode(patterns.x, patterns.w.transposed),
-      inputGradient: mode(patterns.gradient, patterns.w),
-      weightGradient: mode(patterns.gradient.transposed, patterns.x))
+    func mode(_ slot: ProductSlot) -> ProductMode { modes[patterns.pair(in: slot)] ?? .none }
+    return LayerModes(
+      forward: mode(.forward), inputGradient: mode(.inputGradient), weightGradient: mode(.weightGradient))
+  }
+}
+
+extension LayerPatterns {
+  /// The patterns of a product's operands A and B as the product uses them, which may be the transposed tensors.
+  public func pair(in slot: ProductSlot) -> PatternTable.Pair {
+    switch slot {
+    case .forward: PatternTable.Pair(x, w.transposed)
+    case .inputGradient: PatternTable.Pair(gradient, w)
+    case .weightGradient: PatternTable.Pair(gradient.transposed, x)
+    }
   }
 }

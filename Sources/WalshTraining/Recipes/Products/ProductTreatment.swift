@@ -27,7 +27,7 @@ public struct ProductTreatment: Sendable, Hashable {
 
 /// B as a product needs it, which may be long after it was prepared.
 struct PreparedRight: Sendable {
-  /// The quantized operand, its extracted rows set to zero.
+  /// The quantized operand, its extracted rows set to zero; where columns are extracted, the operand as it is.
   let operand: PreparedOperand
   /// n, which padding of the outer axis does not change.
   let outer: Int
@@ -54,6 +54,9 @@ struct LayerProduct: Sendable {
       let indices = ranking.largestRows(of: b, count: count)
       extracted = (indices, b.gatheringRows(indices).roundedToBFloat16())
       clean = b.zeroingRows(indices)
+    }
+    if case .leftColumns = treatment.extraction {
+      return PreparedRight(operand: .dense(b), outer: b.rowCount, extracted: nil, original: nil)
     }
     var original: Tensor?
     if case .left = treatment.extraction { original = b.roundedToBFloat16() }
@@ -94,7 +97,21 @@ struct LayerProduct: Sendable {
       y.replaceRows(indices, with: exact)
       return y
     }
+    if case .leftColumns(let ranking, let count) = treatment.extraction {
+      return product(a, b.operand.decoded, apart: ranking.largestColumns(of: a, count: count))
+    }
     return finish(prepareLeft(a), a, b)
+  }
+
+  /// A·Bᵀ where the columns `indices` of both are computed in bfloat16, and all others as the treatment says.
+  private func product(_ a: Tensor, _ b: Tensor, apart indices: [Int]) -> Tensor {
+    let exact = a.gatheringColumns(indices).roundedToBFloat16()
+      .matmulTransposed(b.gatheringColumns(indices).roundedToBFloat16())
+    let right = treatment.right.prepare(outerRotated(b.zeroingColumns(indices)), key: key("right"))
+    let clean = finish(
+      prepareLeft(a.zeroingColumns(indices)), a,
+      PreparedRight(operand: right, outer: b.rowCount, extracted: nil, original: nil))
+    return clean + exact
   }
 
   /// A·Bᵀ for the transpose A of `stored`, shape `[k, m]`.

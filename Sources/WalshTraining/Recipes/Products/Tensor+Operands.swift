@@ -27,6 +27,26 @@ extension Tensor {
     return result
   }
 
+  /// The columns `indices` of a matrix, in that order.
+  func gatheringColumns(_ indices: [Int]) -> Tensor {
+    let n = columns
+    return Tensor(shape: [rowCount, indices.count]) { out in
+      withUnsafeBufferPointer { x in
+        for i in 0..<rowCount { for (c, j) in indices.enumerated() { out[i * indices.count + c] = x[i * n + j] } }
+      }
+    }
+  }
+
+  /// A copy of a matrix with some columns set to zero.
+  func zeroingColumns(_ indices: [Int]) -> Tensor {
+    var result = self
+    let n = columns
+    result.withUnsafeMutableBufferPointer { x in
+      for i in 0..<(n == 0 ? 0 : x.count / n) { for j in indices { x[i * n + j] = 0 } }
+    }
+    return result
+  }
+
   /// Writes the rows of `values` over the rows `indices`.
   mutating func replaceRows(_ indices: [Int], with values: Tensor) {
     let n = columns
