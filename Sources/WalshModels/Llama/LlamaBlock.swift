@@ -96,7 +96,7 @@ public struct LlamaBlock: DecoderBlock {
       preconditionFailure("A Llama block keeps its state in a key-value cache.")
     }
     cache.append(keys: keys, values: v)
-    return cache.withRows { attention(queries, $0, $1, start: start) }
+    return attention(queries, cache.keys, cache.values, start: start)
   }
 
   private func normalizingHeads(of x: Tensor, by weight: Tensor?) -> Tensor {
