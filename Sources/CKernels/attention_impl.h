@@ -22,14 +22,19 @@ typedef int32_t FN(ints) __attribute__((ext_vector_type(W)));
 INLINE V FN(load)(const float *p) { return *(const FN(lanes_at) *)p; }
 INLINE void FN(store)(float *p, V x) { *(FN(lanes_at) *)p = x; }
 
+/// The upper half is added to the lower one until a single lane is left.
 INLINE float FN(sum)(V x) {
-  float parts[W];
-  memcpy(parts, &x, sizeof x);
-#pragma clang loop unroll(full)
-  for (int half = W / 2; half > 0; half /= 2)
-#pragma clang loop unroll(full)
-    for (int i = 0; i < half; i++) parts[i] += parts[i + half];
-  return parts[0];
+  typedef float four __attribute__((ext_vector_type(4)));
+#if W == 16
+  typedef float eight __attribute__((ext_vector_type(8)));
+  eight half = x.lo + x.hi;
+  four quarter = half.lo + half.hi;
+#elif W == 8
+  four quarter = x.lo + x.hi;
+#else
+  four quarter = x;
+#endif
+  return (quarter.x + quarter.z) + (quarter.y + quarter.w);
 }
 
 /// exp(x) for x <= 0, as Exponential.swift computes it; NaN stays, below -104 becomes 0.

@@ -63,17 +63,17 @@ public struct LlamaBlock: DecoderBlock {
   }
 
   public func callAsFunction(_ x: Tensor, state: (any DecoderState)?, observer: ActivationObserver?) -> Tensor {
-    /// The activation that the layers of group `index` read; nil when the observer wants no more.
-    func staged(_ index: Int, _ activation: Tensor) -> Tensor? {
+    /// What the layers of group `index` read; nil when the observer wants no more.
+    func staged(_ index: Int, _ activation: Tensor, _ layers: Linear...) -> LayerInput? {
       if let observer, !observer(outline.groups[index], activation) { return nil }
-      return stages[index](activation)
+      return stages[index](activation, for: layers)
     }
     let epsilon = configuration.normEpsilon
-    guard let n = staged(0, x.rmsNorm(weight: inputNorm, epsilon: epsilon)) else { return x }  // [T, C]
-    guard let mixed = staged(1, attend(q: q(n), k: k(n), v: v(n), state: state)) else { return x }  // [T, H·d]
+    guard let n = staged(0, x.rmsNorm(weight: inputNorm, epsilon: epsilon), q, k, v) else { return x }  // [T, C]
+    guard let mixed = staged(1, attend(q: q(n), k: k(n), v: v(n), state: state), o) else { return x }  // [T, H·d]
     let h = x + o(mixed)
-    guard let m = staged(2, h.rmsNorm(weight: middleNorm, epsilon: epsilon)) else { return x }  // [T, C]
-    guard let gated = staged(3, gate(m).activated(by: configuration.activation) * up(m)) else { return x }  // [T, F]
+    guard let m = staged(2, h.rmsNorm(weight: middleNorm, epsilon: epsilon), gate, up) else { return x }  // [T, C]
+    guard let gated = staged(3, gate(m).activated(by: configuration.activation) * up(m), down) else { return x }  // [T, F]
     return h + down(gated)
   }
 
