@@ -121,7 +121,7 @@ extension CausalAttention {
     let begin = cut.first + span * cut.spanLength
     let from = max(begin, window.map { cut.start + tokens.lowerBound + 1 - $0 } ?? 0)
     let to = min(begin + cut.spanLength, cut.start + tokens.upperBound)
-    let tile = Int(WALSH_ATTENTION_TILE.rawValue)
+    let tile = WALSH_ATTENTION_TILE
     withUnsafeTemporaryAllocation(of: Float.self, capacity: (rows + 2 * tile) * d) { scratch in
       withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * rows) { bounds in
         guard let queries = scratch.baseAddress, let lows = bounds.baseAddress else { return }
