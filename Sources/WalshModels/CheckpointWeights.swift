@@ -45,7 +45,7 @@ public struct CheckpointWeights: WeightSource {
         checkpoint.folder,
         "the layer \(path) is packed as \(packed.rows)×\(packed.columns), but config.json makes it \(shape).")
     }
-    return Linear(.packed(packed), bias: bias)
+    return Linear(InterleavedMatrix(packed).map(Linear.Weight.interleaved) ?? .packed(packed), bias: bias)
   }
 
   public func inputStage(of group: LinearGroup) throws -> InputStage {

@@ -167,13 +167,26 @@ struct ParallelTests {
   }
 }
 
-@Suite("Instruction sets")
+@Suite("Instruction sets", .serialized)
 struct InstructionSetTests {
-  @Test("The available ones start at base and end at the best")
+  @Test("The available ones start at base and end at the widest")
   func available() {
     #expect(InstructionSet.available.first == .base)
-    #expect(InstructionSet.available.last == .best)
+    #expect(InstructionSet.available.last == .widest)
     #expect(InstructionSet.available == InstructionSet.available.sorted())
+    #expect(Set(InstructionSet.allCases.map(\.name)).count == InstructionSet.allCases.count)
     #expect(InstructionSet.avx512.description == "AVX-512")
+  }
+
+  @Test("The best is the widest until another is chosen, which must be available")
+  func chosen() async {
+    defer { InstructionSet.best = .widest }
+    for instructions in InstructionSet.available {
+      InstructionSet.best = instructions
+      #expect(InstructionSet.best == instructions)
+    }
+    await #expect(processExitsWith: .failure) {
+      InstructionSet.best = InstructionSet.widest == .dotProduct ? .avx2 : .dotProduct
+    }
   }
 }

@@ -4,7 +4,7 @@ import WalshEvaluation
 import WalshReports
 import WalshTensor
 
-/// `walsh-benchmarks [fwht|formats|matmul]… [--threads N] [--output FOLDER]`: measures kernels beside copying memory, prints
+/// `walsh-benchmarks [fwht|formats|matmul|kernels]… [--threads N] [--output FOLDER]`: measures kernels beside copying memory, prints
 /// the table, and writes `kernels.json` and `fwht.svg`.
 struct Arguments {
   var groups: [KernelCase.Group] = []
@@ -25,7 +25,7 @@ struct Arguments {
         output = URL(filePath: path)
       default:
         guard let group = KernelCase.Group(rawValue: argument) else {
-          throw EvaluationError(argument, "there is no such group; choose fwht, formats or matmul.")
+          throw EvaluationError(argument, "there is no such group; choose fwht, formats, matmul or kernels.")
         }
         groups.append(group)
       }

@@ -21,23 +21,32 @@ public struct KernelResult: Sendable, Hashable {
   public let ratioToCopy: Double
   /// 10⁹ multiplications and additions per second; nil where nobody counts them.
   public let gigaflops: Double?
+  /// The instruction set that kernels ran with.
+  public let instructions: InstructionSet
+  /// What else was measured beside it.
+  public let limits: [KernelLimitResult]
 
-  /// `kernel, size, rows, threads, seconds, gigabytesPerSecond, copyGigabytesPerSecond, ratioToCopy, gigaflops`.
+  /// `kernel, size, rows, threads, instructions, seconds, gigabytesPerSecond, copyGigabytesPerSecond, ratioToCopy,
+  /// gigaflops`, and `limits` with `rate` and `ratio` by name.
   public var json: JSON {
     [
       "kernel": .string(kernel), "size": .number(JSONNumber(size)), "rows": .number(JSONNumber(rows)),
-      "threads": .number(JSONNumber(threads)), "seconds": JSON(finite: seconds),
+      "threads": .number(JSONNumber(threads)), "instructions": .string(instructions.name),
+      "seconds": JSON(finite: seconds),
       "gigabytesPerSecond": JSON(finite: gigabytesPerSecond),
       "copyGigabytesPerSecond": JSON(finite: copyGigabytesPerSecond), "ratioToCopy": JSON(finite: ratioToCopy),
       "gigaflops": gigaflops.map(JSON.init(finite:)) ?? .null,
+      "limits": .object(
+        JSONObject(
+          limits.map { ($0.limit.rawValue, ["rate": JSON(finite: $0.rate), "ratio": JSON(finite: $0.ratio)]) })),
     ]
   }
 }
 
 /// Measures kernels against copying memory.
 ///
-/// A round runs the kernel, then the copy, each long enough to be timed well; rounds alternate between the two, so that
-/// what else the machine does meets both, and medians are reported. With one thread processor time counts, else time on
+/// A round runs the kernel, then the copy and the kernel's limits, each long enough to be timed well; rounds alternate
+/// between them, so that what else the machine does meets all, and medians are reported. With one thread processor time counts, else time on
 /// the wall.
 public struct KernelBenchmark: Sendable {
   /// The number of rounds.
@@ -68,11 +77,18 @@ public struct KernelBenchmark: Sendable {
     let copy = { copyFirstHalf(of: &memory) }
     let runs = repetitions(run, watch)
     let copies = repetitions(copy, watch)
+    let limits = kernel.limits.compactMap { limit in
+      limit.prepare(for: kernel).map { (limit, $0.amount, $0.run, repetitions($0.run, watch)) }
+    }
     var kernelSeconds: [Double] = []
     var copySeconds: [Double] = []
+    var limitSeconds = limits.map { _ in [Double]() }
     for _ in 0..<rounds {
       kernelSeconds.append(watch.seconds { for _ in 0..<runs { run() } } / Double(runs))
       copySeconds.append(watch.seconds { for _ in 0..<copies { copy() } } / Double(copies))
+      for (i, (_, _, run, count)) in limits.enumerated() {
+        limitSeconds[i].append(watch.seconds { for _ in 0..<count { run() } } / Double(count))
+      }
     }
     let seconds = median(kernelSeconds)
     // A copy of half of the memory to the other half reads and writes all of it.
@@ -81,7 +97,14 @@ public struct KernelBenchmark: Sendable {
     return KernelResult(
       kernel: kernel.kernel, size: kernel.size, rows: kernel.rows, threads: threads, seconds: seconds,
       gigabytesPerSecond: Double(kernel.countedBytes) / seconds * 1e-9, copyGigabytesPerSecond: copyRate,
-      ratioToCopy: moved / copyRate, gigaflops: kernel.operations.map { Double($0) / seconds * 1e-9 })
+      ratioToCopy: moved / copyRate, gigaflops: kernel.operations.map { Double($0) / seconds * 1e-9 },
+      instructions: .best,
+      limits: zip(limits, limitSeconds).map { limit, limitSeconds in
+        let (name, amount, _, _) = limit
+        let rate = amount / median(limitSeconds) * 1e-9
+        let own = name == .read ? Double(kernel.bytesMoved) : Double(kernel.operations ?? 0)
+        return KernelLimitResult(limit: name, rate: rate, ratio: own / seconds * 1e-9 / rate)
+      })
   }
 
   /// How often to repeat `body` in a round. The first run, which meets cold caches and fresh pages, does not count.

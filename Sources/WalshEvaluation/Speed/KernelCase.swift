@@ -17,6 +17,8 @@ public struct KernelCase {
   public let countedBytes: Int
   /// The multiplications and additions of one run; nil where nobody counts them.
   public let operations: Int?
+  /// What to measure beside it, besides a copy.
+  public let limits: [KernelLimit]
   /// Allocates the operands and returns what one run does.
   let prepare: () -> () -> Void
 
@@ -26,7 +28,7 @@ public struct KernelCase {
   ///     the next.
   public init(
     kernel: String, size: Int, rows: Int, bytesMoved: Int, workingSet: Int? = nil, countedBytes: Int? = nil,
-    operations: Int? = nil,
+    operations: Int? = nil, limits: [KernelLimit] = [],
     prepare: @escaping () -> () -> Void
   ) {
     self.kernel = kernel
@@ -36,6 +38,7 @@ public struct KernelCase {
     self.workingSet = workingSet ?? bytesMoved
     self.countedBytes = countedBytes ?? bytesMoved
     self.operations = operations
+    self.limits = limits
     self.prepare = prepare
   }
 
@@ -47,6 +50,8 @@ public struct KernelCase {
     case formats
     /// Products of packed and of plain matrices.
     case matmul
+    /// Products of four-bit matrices against the limits of the machine.
+    case kernels
 
     /// The cases of the group.
     public var cases: [KernelCase] {
@@ -54,6 +59,7 @@ public struct KernelCase {
       case .fwht: KernelCase.transforms
       case .formats: KernelCase.formats
       case .matmul: KernelCase.products
+      case .kernels: KernelCase.packed
       }
     }
   }

@@ -18,7 +18,9 @@ public struct Linear: Sendable {
   public enum Weight: Sendable {
     /// Full precision, shape `[outputs, inputs]`.
     case dense(Tensor)
-    /// Packed; products compute on the packed bits.
+    /// Four bits, repacked; products compute on the packed bits.
+    case interleaved(InterleavedMatrix)
+    /// Packed in a format that has no interleaved form; products decode it.
     case packed(PackedMatrix)
     /// Full precision, multiplied in an arithmetic of its own, such as that of a training recipe.
     case custom(Tensor, any LinearProduct)
@@ -38,6 +40,7 @@ public struct Linear: Sendable {
   public var denseWeight: Tensor {
     switch weight {
     case .dense(let w): w
+    case .interleaved(let w): w.unpacked()
     case .packed(let w): w.unpacked()
     case .custom(let w, _): w
     }
@@ -48,9 +51,21 @@ public struct Linear: Sendable {
     let product =
       switch weight {
       case .dense(let w): x.matmulTransposed(w)
+      case .interleaved(let w): w.multiply(x)
       case .packed(let w): w.multiply(x)
       case .custom(let w, let multiply): multiply(x, w)
       }
     return bias.map { product.addingToRows($0) } ?? product
+  }
+
+  /// x·Wᵀ + b for what the layer's input stage made for it.
+  public func callAsFunction(_ input: LayerInput) -> Tensor {
+    switch (input, weight) {
+    case (.values(let x), _): return self(x)
+    case (.rows(let x, let leading), .interleaved(let w)):
+      let product = w.multiply(x).reshaped(to: leading + [w.rows])
+      return bias.map { product.addingToRows($0) } ?? product
+    case (.rows, _): preconditionFailure("Integer activations are made for layers with four-bit weights only.")
+    }
   }
 }

@@ -15,17 +15,18 @@ struct Bench: ParsableCommand {
 
 struct BenchKernels: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "kernels",
+    commandName: "group",
     abstract: "Measure kernels beside the machine's own copy rate.",
     discussion: """
-      fwht are Hadamard transforms, formats quantizing and packing, matmul products with packed and plain weights. Each is \
-      measured in alternating rounds with memcpy on as much memory; quote the ratio.
+      fwht are Hadamard transforms, formats quantizing and packing, matmul products with packed and plain weights, kernels \
+      the products of four-bit weights beside what the machine reads and computes at best. Each is measured in alternating \
+      rounds with memcpy on as much memory; quote the ratio. --kernels forces an instruction set.
 
       Example:
         walsh bench fwht --threads 1 --json
       """)
 
-  @Argument(help: "fwht, formats or matmul.")
+  @Argument(help: "fwht, formats, matmul or kernels.")
   var kernels: KernelCase.Group
 
   @OptionGroup var options: RunOptions
@@ -37,6 +38,8 @@ struct BenchKernels: ParsableCommand {
     bar.clear()
     if options.json { return printJSON(.array(results.map(\.json))) }
     print(TextTable(Table(results)).text(.standard))
+    print(
+      "Kernels for \(InstructionSet.best), \(Parallel.workerCount) thread\(Parallel.workerCount == 1 ? "" : "s").")
   }
 }
 

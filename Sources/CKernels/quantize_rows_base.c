@@ -1,3 +1,3 @@
 #define W 4
 #define FN(x) x##_base
-#include "packed_dot_impl.h"
+#include "quantize_rows_impl.h"

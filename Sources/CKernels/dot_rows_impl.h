@@ -1,15 +1,12 @@
-// The kernels of packed_dot.h for vectors of W lanes; FN(name) adds the suffix of the instruction set.
+// The kernels of dot_rows.h for vectors of W lanes; FN(name) adds the suffix of the instruction set.
 #include <stddef.h>
-#include <stdint.h>
 
-#include "include/packed_dot.h"
+#include "include/dot_rows.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float FN(f) __attribute__((ext_vector_type(W)));
 typedef float FN(fu) __attribute__((ext_vector_type(W), aligned(4)));
-typedef int8_t FN(c) __attribute__((ext_vector_type(16), aligned(1)));
-typedef int16_t FN(s) __attribute__((ext_vector_type(16)));
 
 INLINE float FN(sum)(FN(f) v) {
   float total = 0;
@@ -59,26 +56,4 @@ void FN(walsh_dot_rows)(const float *w, size_t rows, const float *x, size_t toke
     for (; t + 4 <= tokens; t += 4) FN(tile4)(w + r * k, n, x + t * k, k, y + t * stride + r, stride);
     for (; t < tokens; t++) FN(tile1)(w + r * k, n, x + t * k, k, y + t * stride + r, stride);
   }
-}
-
-void FN(walsh_dot_fp4)(const int8_t *w, const float *ws, size_t rows, const int8_t *x, const float *xs,
-                       size_t tokens, size_t groups, size_t group, float *y, size_t stride) {
-  for (size_t t = 0; t < tokens; t++)
-    for (size_t r = 0; r < rows; r++) {
-      const int8_t *a = x + t * groups * group, *b = w + r * groups * group;
-      float total = 0;
-      for (size_t g = 0; g < groups; g++, a += group, b += group) {
-        // A lane adds at most 64 products of at most 144.
-        FN(s) lanes = 0;
-        for (size_t i = 0; i < group; i += 16)
-          lanes += __builtin_convertvector(*(const FN(c) *)(a + i), FN(s)) *
-                   __builtin_convertvector(*(const FN(c) *)(b + i), FN(s));
-        int sum = 0;
-#pragma clang loop unroll(full)
-        for (int i = 0; i < 16; i++) sum += lanes[i];
-        // In double: the product of two scales may leave the range of Float32 where the result does not.
-        total += (float)(0.25 * sum * ((double)ws[r * groups + g] * (double)xs[t * groups + g]));
-      }
-      y[t * stride + r] = total;
-    }
 }

@@ -1,0 +1,3 @@
+#define W 4
+#define FN(x) x##_base
+#include "dot_rows_impl.h"
