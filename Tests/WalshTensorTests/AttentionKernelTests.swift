@@ -109,7 +109,8 @@ struct AttentionKernelTests {
         sums.withUnsafeMutableBufferPointer { sums in
           [Float(1), 1].withUnsafeBufferPointer { q in
             var state = walsh_attention(
-              queries: q.baseAddress, mixtures: result.baseAddress, maxima: maxima.baseAddress, sums: sums.baseAddress,
+              queries: q.baseAddress, mixtures: result.baseAddress, maxima: maxima.baseAddress,
+              sums: sums.baseAddress,
               rows: 2, d: 1)
             walsh_attend(isa.rawValue, &state, keys, 1, [10, 20, 30, 40], 1, [0, 0], [3, 4], 4)
           }

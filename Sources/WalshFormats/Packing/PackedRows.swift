@@ -75,7 +75,8 @@ public struct PackedRows: AttentionOperand, Sendable {
     let layout = CodeLayout(format.element)
     let headBytes = layout.rowByteCount(columns: headSize)
     let groups = format.groupsPerRow(columns: headSize)
-    let zero: Float = if case .int(let bits) = format.element { Float(OffsetInteger.zeroPoint(bits: bits)) } else { 0 }
+    let zero: Float =
+      if case .int(let bits) = format.element { Float(OffsetInteger.zeroPoint(bits: bits)) } else { 0 }
     codes.withUnsafeBufferPointer { codes in
       scales.withUnsafeBufferPointer { scales in
         zeroPoints.withUnsafeBufferPointer { zeroPoints in

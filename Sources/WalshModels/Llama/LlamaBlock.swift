@@ -73,7 +73,8 @@ public struct LlamaBlock: DecoderBlock {
     guard let mixed = staged(1, attend(q: q(n), k: k(n), v: v(n), state: state), o) else { return x }  // [T, H·d]
     let h = x + o(mixed)
     guard let m = staged(2, h.rmsNorm(weight: middleNorm, epsilon: epsilon), gate, up) else { return x }  // [T, C]
-    guard let gated = staged(3, gate(m).activated(by: configuration.activation) * up(m), down) else { return x }  // [T, F]
+    let product = gate(m).activated(by: configuration.activation) * up(m)  // [T, F]
+    guard let gated = staged(3, product, down) else { return x }
     return h + down(gated)
   }
 

@@ -46,7 +46,8 @@ extension CausalAttention {
   public func callAsFunction(
     _ q: Tensor, _ k: some AttentionOperand, _ v: some AttentionOperand, start: Int
   ) -> Tensor {
-    precondition(!q.isTracked, "Attention to a cache has no gradient; run the block without a state to differentiate it.")
+    precondition(
+      !q.isTracked, "Attention to a cache has no gradient; run the block without a state to differentiate it.")
     return mixtures(q, k, v, start: start)
   }
 
@@ -57,12 +58,14 @@ extension CausalAttention {
     precondition(
       start >= 0 && k.columns == keyHeads * d && v.columns == keyHeads * d
         && min(k.rowCount, v.rowCount) >= start + tokens,
-      "Attention of q\(q.shape) at \(start) does not fit k[\(k.rowCount), \(k.columns)], v[\(v.rowCount), \(v.columns)].")
+      "Attention of q\(q.shape) at \(start) does not fit \(k.rowCount) × \(k.columns) keys and \(v.rowCount) × \(v.columns) values."
+    )
     let cut = Cut(self, tokens: tokens, d: d, start: start)
     return Tensor(shape: [tokens, q.columns]) { out in
       q.withUnsafeBufferPointer { q in
         guard let q = q.baseAddress, let out = out.baseAddress, tokens > 0 else { return }
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: cut.panelCount * cut.spans * cut.stateSize) { states in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: cut.panelCount * cut.spans * cut.stateSize) {
+          states in
           guard let states = states.baseAddress else { return }
           let work = 2 * cut.rows * cut.spanLength * d
           Parallel.forEach(cut.panelCount * cut.spans, grain: 1 + 300_000 / work) { item in
@@ -141,7 +144,8 @@ extension CausalAttention {
           }
           let columns = keyHead * d..<(keyHead + 1) * d
           k.withTile(rows: positions, columns: columns, scratch: queries + rows * d) { keys, keyStride in
-            v.withTile(rows: positions, columns: columns, scratch: queries + (rows + tile) * d) { values, valueStride in
+            v.withTile(rows: positions, columns: columns, scratch: queries + (rows + tile) * d) {
+              values, valueStride in
               walsh_attend(
                 InstructionSet.best.rawValue, &memory, keys, keyStride, values, valueStride, lows, highs,
                 positions.count)

@@ -47,7 +47,8 @@ struct Eval: ParsableCommand {
       show(result)
     } else {
       let windows = try text.windows(encoding)
-      let result = try folder.model(activations: activations.precision(else: .float32)).loss(on: windows, progress: bar.show)
+      let result = try folder.model(activations: activations.precision(else: .float32))
+        .loss(on: windows, progress: bar.show)
       bar.clear()
       show(result)
     }

@@ -28,7 +28,8 @@ struct Generate: ParsableCommand {
       throw ValidationError("--prompt: this model has no begin token; give it a text to continue.")
     }
     let generator = TokenGenerator(
-      model: try folder.model(activations: activations.precision(else: .int8)), prompt: tokens, sampler: sampling.sampler,
+      model: try folder.model(activations: activations.precision(else: .int8)), prompt: tokens,
+      sampler: sampling.sampler,
       endTokens: try folder.endTokens(tokenizer),
       limit: sampling.tokens)
     let start = Date()

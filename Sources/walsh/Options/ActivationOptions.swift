@@ -9,7 +9,7 @@ struct ActivationOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       float32 or int8: the numbers of activations that the model leaves in full precision, in products with four-bit \
-      weights. int8 is three times as fast; generate, chat and bench choose it, eval and compare float32.
+      weights. int8 is three times as fast; generate, chat and bench choose it, eval float32. compare knows float32 only.
       """, valueName: "numbers"))
   var activations: ActivationPrecision?
 
