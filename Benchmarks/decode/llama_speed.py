@@ -39,7 +39,8 @@ def main():
     vocabulary = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model))
 
     def decode(tokens):
-        batch = llama_cpp.llama_batch_get_one((llama_cpp.llama_token * len(tokens))(*tokens), len(tokens))
+        array = (llama_cpp.llama_token * len(tokens))(*tokens)  # The batch points to it.
+        batch = llama_cpp.llama_batch_get_one(array, len(tokens))
         if llama_cpp.llama_decode(context, batch) != 0:
             raise SystemExit("llama.cpp could not decode.")
         logits = llama_cpp.llama_get_logits_ith(context, -1)

@@ -17,16 +17,21 @@ public struct InputStage: Sendable {
     self.activation = activation
   }
 
-  /// The activation that `layers`, those of a group, read.
+  /// The values of the activation that the group's layers read.
+  public func callAsFunction(_ x: Tensor) -> Tensor { rounded(transformed(x)) }
+
+  private func transformed(_ x: Tensor) -> Tensor { transform.map { x.transformed(by: $0) } ?? x }
+
+  private func rounded(_ x: Tensor) -> Tensor { activation?(x) ?? x }
+
+  /// The activation in the form that `layers`, those of a group, read it in.
   ///
   /// Where all of them have four-bit weights of one format, the activation becomes integers once for all: the codes of
   /// `activation` where its format is that of the weights, so that products are exact in both operands; else what
   /// `precision` says.
   public func callAsFunction(_ x: Tensor, for layers: [Linear]) -> LayerInput {
-    let transformed = transform.map { x.transformed(by: $0) } ?? x
-    guard !transformed.isTracked, let weight = layers.commonWeight else {
-      return .values(activation?(transformed) ?? transformed)
-    }
+    let transformed = transformed(x)
+    guard !transformed.isTracked, let weight = layers.commonWeight else { return .values(rounded(transformed)) }
     let leading = Array(transformed.shape.dropLast())
     guard let activation else {
       switch precision {
