@@ -6,6 +6,9 @@
 WALSH is the release binary. The Python that runs this needs numpy and llama-cpp-python; build the latter here for this
 machine: CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary llama-cpp-python llama-cpp-python numpy. Models of 1.1 billion
 parameters (0.7 GB for each format and runtime) are written to the temporary folder once.
+
+Times are those on the wall, with one thread those of the processor: other programs on the machine stop the barriers of
+several threads for long, so figures for more than one need an idle machine; the load is recorded.
 """
 import argparse
 import json
