@@ -97,6 +97,22 @@ def write_gguf(path, values, tensors):
             file.write(data.tobytes() + b"\0" * (-data.nbytes % 32))
 
 
+def hadamard(n):
+    matrix = np.ones((1, 1), np.float32)
+    while len(matrix) < n:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix
+
+
+def rotation(n):
+    """An online Hadamard transform of blocks of n in front of every down_proj."""
+    target = {"targets": ["re:.*down_proj$"], "ignore": []}
+    return {"config_groups": {"R4": {
+        "type": "hadamard", "head_dim": n, "randomize": False, "requires_grad": False, "precision": "torch.float32",
+        "apply": [target | {"location": "input", "inverse": False},
+                  target | {"location": "weight_input", "inverse": True}]}}}
+
+
 def quantization(form):
     weights = {"num_bits": 4, "type": "float", "strategy": "group", "group_size": 32, "symmetric": True,
                "dynamic": False, "scale_dtype": "torch.uint8"}
@@ -121,6 +137,7 @@ def main():
     parser.add_argument("--intermediate", type=int, default=5632)
     parser.add_argument("--vocabulary", type=int, default=32000)
     parser.add_argument("--context", type=int, default=2048)
+    parser.add_argument("--rotation", type=int, help="an online Hadamard transform of this size, in the folder only")
     a = parser.parse_args()
     random = np.random.default_rng(1)
     head_size = a.width // a.heads
@@ -153,8 +170,13 @@ def main():
         add(path + "mlp.gate_proj", name + "ffn_gate", a.intermediate, a.width)
         add(path + "mlp.up_proj", name + "ffn_up", a.intermediate, a.width)
         add(path + "mlp.down_proj", name + "ffn_down", a.width, a.intermediate)
+        if a.rotation:
+            folder.append((path + "mlp.down_proj.R4_input.weight", "F32", hadamard(a.rotation)))
     add("lm_head", "output", a.vocabulary, a.width)
 
+    scheme = quantization(a.format)
+    if a.rotation:
+        scheme["transform_config"] = rotation(a.rotation)
     a.folder.mkdir(parents=True, exist_ok=True)
     write_safetensors(a.folder / "model.safetensors", folder)
     (a.folder / "config.json").write_text(json.dumps({
@@ -163,7 +185,7 @@ def main():
         "num_key_value_heads": a.key_heads, "head_dim": head_size, "vocab_size": a.vocabulary, "hidden_act": "silu",
         "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "max_position_embeddings": a.context,
         "tie_word_embeddings": False, "bos_token_id": 1, "eos_token_id": 2, "torch_dtype": "bfloat16",
-        "quantization_config": quantization(a.format)}, indent=1))
+        "quantization_config": scheme}, indent=1))
     write_gguf(a.gguf, [
         ("general.architecture", STRING, "llama"), ("general.name", STRING, f"random {a.format}"),
         ("general.file_type", UINT32, 38 if a.format == "mxfp4" else 39),
