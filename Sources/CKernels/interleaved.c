@@ -7,7 +7,7 @@
 
 #define DECLARE(suffix)                                                                                              \
   void walsh_multiply_interleaved_##suffix(const walsh_interleaved *, size_t, size_t, const walsh_quantized_rows *,  \
-                                           float, float, float, float *, size_t);
+                                           float, float, float *, size_t);
 
 DECLARE(base)
 #if defined(__x86_64__)
@@ -18,15 +18,14 @@ DECLARE(dotprod)
 #endif
 
 void walsh_multiply_interleaved(int isa, const walsh_interleaved *w, size_t first, size_t panels,
-                                const walsh_quantized_rows *x, float factor, float w_divisor, float x_divisor, float *y,
-                                size_t stride) {
+                                const walsh_quantized_rows *x, float w_divisor, float x_divisor, float *y, size_t stride) {
 #if defined(__aarch64__)
   if (isa == WALSH_ISA_DOTPROD) {
-    walsh_multiply_interleaved_dotprod(w, first, panels, x, factor, w_divisor, x_divisor, y, stride);
+    walsh_multiply_interleaved_dotprod(w, first, panels, x, w_divisor, x_divisor, y, stride);
     return;
   }
 #endif
-  CALL(walsh_multiply_interleaved, w, first, panels, x, factor, w_divisor, x_divisor, y, stride);
+  CALL(walsh_multiply_interleaved, w, first, panels, x, w_divisor, x_divisor, y, stride);
 }
 
 // Nibbles 0...7 of a word, four consecutive columns in each half, become pairs of one from each half.

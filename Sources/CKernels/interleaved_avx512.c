@@ -31,8 +31,9 @@ INLINE void dot_avx512(const int T, const int V, size_t width, size_t first, con
     __m512i c = _mm512_loadu_si512(codes + 64 * v);
     __m512i low = _mm512_permutexvar_epi8(c, table);
     __m512i high = _mm512_permutexvar_epi8(_mm512_srli_epi16(c, 4), table);
-    // With few rows the codes come from memory.
-    if (T <= 3) _mm_prefetch((const char *)codes + 64 * v + 4096, _MM_HINT_T0);
+    // With few rows codes come from memory, faster than the processor foresees. More work for each needs more foresight.
+    if (T == 1) _mm_prefetch((const char *)codes + 64 * v + 4096, _MM_HINT_T0);
+    else if (T <= 4) _mm_prefetch((const char *)codes + 64 * v + 16384, _MM_HINT_T1);
     UNROLL for (int t = 0; t < T; t++) s[t] = _mm512_dpbusd_epi32(s[t], low, _mm512_set1_epi32(q[t]));
     UNROLL for (int t = 0; t < T; t++) {
       if (T == 1) other = _mm512_dpbusd_epi32(other, high, _mm512_set1_epi32(q[width + t]));

@@ -30,8 +30,8 @@ static void FN(tile)(size_t width, const FN(operands) *o, float *sums);
 INLINE size_t FN(scale_bytes)(int kind) { return kind == WALSH_SCALES_FLOAT ? 64 : 16; }
 
 void FN(walsh_multiply_interleaved)(const walsh_interleaved *w, size_t first, size_t panels,
-                                    const walsh_quantized_rows *x, float factor, float w_divisor, float x_divisor,
-                                    float *y, size_t stride) {
+                                    const walsh_quantized_rows *x, float w_divisor, float x_divisor, float *y,
+                                    size_t stride) {
   _Alignas(64) float sums[WALSH_TILE_ROWS * 16];
   size_t columns = 32 * w->blocks, groups = columns / w->group;
   size_t row_bytes = columns / x->group * (x->group + 8);
@@ -48,7 +48,7 @@ void FN(walsh_multiply_interleaved)(const walsh_interleaved *w, size_t first, si
         const float *s = sums + 16 * i;
         for (size_t r = 0; r < rows; r++) {
           float sum = x->digits == 3 ? s[r] + s[16 + r] + s[32 + r] : s[r];
-          to[r] = sum * factor / w_divisor / x_divisor;
+          to[r] = sum / w_divisor / x_divisor;
         }
       }
     }

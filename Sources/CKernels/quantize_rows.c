@@ -4,9 +4,9 @@
 #include "dispatch.h"
 #include "include/interleaved.h"
 
-#define DECLARE(suffix)                                                                          \
-  void walsh_quantize_rows_##suffix(const float *, size_t, size_t, size_t, size_t, uint8_t *);   \
-  void walsh_split_rows_##suffix(const float *, size_t, size_t, size_t, size_t, uint8_t *);
+#define DECLARE(suffix)                                                                                              \
+  void walsh_quantize_rows_##suffix(const float *, size_t, size_t, size_t, size_t, float, uint8_t *);                \
+  void walsh_split_rows_##suffix(const float *, size_t, size_t, size_t, size_t, float, uint8_t *);
 
 DECLARE(base)
 #if defined(__x86_64__)
@@ -15,17 +15,17 @@ DECLARE(avx512)
 #endif
 
 void walsh_quantize_rows(int isa, const float *x, size_t rows, size_t columns, size_t group, size_t groups,
-                         uint8_t *tile) {
-  CALL(walsh_quantize_rows, x, rows, columns, group, groups, tile);
+                         float factor, uint8_t *tile) {
+  CALL(walsh_quantize_rows, x, rows, columns, group, groups, factor, tile);
 }
 
 void walsh_split_rows(int isa, const float *x, size_t rows, size_t columns, size_t group, size_t groups,
-                      uint8_t *tile) {
-  CALL(walsh_split_rows, x, rows, columns, group, groups, tile);
+                      float factor, uint8_t *tile) {
+  CALL(walsh_split_rows, x, rows, columns, group, groups, factor, tile);
 }
 
 void walsh_expand_rows(const uint8_t *codes, size_t stride, const float *scales, int elements, size_t rows,
-                       size_t columns, size_t group, size_t groups, uint8_t *tile) {
+                       size_t columns, size_t group, size_t groups, float factor, uint8_t *tile) {
   static const int8_t values[2][16] = {
       {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12},
       {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7},
@@ -49,7 +49,7 @@ void walsh_expand_rows(const uint8_t *codes, size_t stride, const float *scales,
         }
         __builtin_memcpy(header + (2 + q) * rows + t, quad, 4);
       }
-      float scale = g < stored ? scales[t * stored + g] : 0;
+      float scale = g < stored ? scales[t * stored + g] * factor : 0;
       if (any == 0 && scale == scale) scale = 0;
       header[t] = -12 * sum;
       __builtin_memcpy(header + rows + t, &scale, 4);

@@ -46,7 +46,7 @@ INLINE void FN(store)(FN(i) values, size_t rows, uint32_t *quads) {
 }
 
 // A group of one row: `header` and `quads` are those of the row in a tile of `rows`.
-INLINE void FN(quantize_group)(const float *x, const int n, size_t rows, int32_t *header) {
+INLINE void FN(quantize_group)(const float *x, const int n, size_t rows, float unit, int32_t *header) {
   uint32_t amax = FN(amax)(x, n);
   int finite = amax >= FN(smallest) && amax < FN(infinite);
   float factor = finite ? 127 / FN(number)(amax) : 0;
@@ -56,13 +56,13 @@ INLINE void FN(quantize_group)(const float *x, const int n, size_t rows, int32_t
     sum += q;
     FN(store)(q, rows, (uint32_t *)header + (2 + i / 4) * rows);
   }
-  float scale = amax >= FN(infinite) ? __builtin_nanf("") : finite ? FN(number)(amax) / 127 : 0;
+  float scale = amax >= FN(infinite) ? __builtin_nanf("") : finite ? FN(number)(amax) / 127 * unit : 0;
   header[0] = -12 * __builtin_reduce_add(sum);
   __builtin_memcpy(header + rows, &scale, 4);
 }
 
 // As above, the row being three of the tile.
-INLINE void FN(split_group)(const float *x, const int n, size_t rows, int32_t *header) {
+INLINE void FN(split_group)(const float *x, const int n, size_t rows, float unit, int32_t *header) {
   uint32_t amax = FN(amax)(x, n);
   int finite = amax >= FN(smallest) && amax < FN(infinite);
   // amax / unit is at most 127 * (1 + 256 + 65536), what three digits reach.
@@ -80,7 +80,7 @@ INLINE void FN(split_group)(const float *x, const int n, size_t rows, int32_t *h
   }
   UNROLL for (int digit = 0; digit < 3; digit++) {
     float scale = amax >= FN(infinite) ? __builtin_nanf("")
-                  : finite             ? FN(number)((exponent - 22 + 8 * (2 - (uint32_t)digit)) << 23)
+                  : finite             ? FN(number)((exponent - 22 + 8 * (2 - (uint32_t)digit)) << 23) * unit
                                        : 0;
     header[digit] = -12 * __builtin_reduce_add(sums[digit]);
     __builtin_memcpy(header + rows + digit, &scale, 4);
@@ -89,7 +89,7 @@ INLINE void FN(split_group)(const float *x, const int n, size_t rows, int32_t *h
 
 // `digits` rows of the tile for each row of x.
 INLINE void FN(rows)(const float *x, size_t rows, size_t columns, const int n, size_t groups, const int digits,
-                     uint8_t *tile) {
+                     float unit, uint8_t *tile) {
   const size_t width = rows * digits;
   for (size_t g = 0; g < groups; g++) {
     int32_t *header = (int32_t *)(tile + g * width * (n + 8));
@@ -101,18 +101,20 @@ INLINE void FN(rows)(const float *x, size_t rows, size_t columns, const int n, s
         for (size_t i = 0; i < (size_t)n; i++) padded[i] = i < count ? values[i] : 0;
         values = padded;
       }
-      if (digits == 1) FN(quantize_group)(values, n, width, header);
-      else FN(split_group)(values, n, width, header);
+      if (digits == 1) FN(quantize_group)(values, n, width, unit, header);
+      else FN(split_group)(values, n, width, unit, header);
     }
   }
 }
 
-void FN(walsh_quantize_rows)(const float *x, size_t rows, size_t columns, size_t group, size_t groups, uint8_t *tile) {
-  if (group == 16) FN(rows)(x, rows, columns, 16, groups, 1, tile);
-  else FN(rows)(x, rows, columns, 32, groups, 1, tile);
+void FN(walsh_quantize_rows)(const float *x, size_t rows, size_t columns, size_t group, size_t groups, float factor,
+                             uint8_t *tile) {
+  if (group == 16) FN(rows)(x, rows, columns, 16, groups, 1, factor, tile);
+  else FN(rows)(x, rows, columns, 32, groups, 1, factor, tile);
 }
 
-void FN(walsh_split_rows)(const float *x, size_t rows, size_t columns, size_t group, size_t groups, uint8_t *tile) {
-  if (group == 16) FN(rows)(x, rows, columns, 16, groups, 3, tile);
-  else FN(rows)(x, rows, columns, 32, groups, 3, tile);
+void FN(walsh_split_rows)(const float *x, size_t rows, size_t columns, size_t group, size_t groups, float factor,
+                             uint8_t *tile) {
+  if (group == 16) FN(rows)(x, rows, columns, 16, groups, 3, factor, tile);
+  else FN(rows)(x, rows, columns, 32, groups, 3, factor, tile);
 }

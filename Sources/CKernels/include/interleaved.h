@@ -10,7 +10,7 @@
 // of n rows each group of activations is n int32 -12 * (sum of the group), n Float32 scales, then n times four bytes for
 // each four columns. A row takes the same number of bytes in every tile.
 //
-// y[t][r] = factor / w_divisor / x_divisor * sum over groups of float(integer sum) * (weight scale * activation scale):
+// y[t][r] = (sum over groups of float(integer sum) * (weight scale * activation scale)) / w_divisor / x_divisor:
 // the integer sum is exact, the products are rounded one by one and added in the order of the columns. Every instruction
 // set gives the same bits, whatever tokens are computed together.
 #pragma once
@@ -52,8 +52,7 @@ typedef struct {
 
 /// Writes the products with the rows of panels first ..< first + panels to y[(row of x / digits) * stride + row of w].
 void walsh_multiply_interleaved(int isa, const walsh_interleaved *w, size_t first, size_t panels,
-                                const walsh_quantized_rows *x, float factor, float w_divisor, float x_divisor, float *y,
-                                size_t stride);
+                                const walsh_quantized_rows *x, float w_divisor, float x_divisor, float *y, size_t stride);
 
 /// Interleaves 16 rows of `columns` codes in sequential pairs, `stride` bytes apart, into `blocks` blocks. Rows from
 /// `rows` on and columns from `columns` on become `padding`.

@@ -9,7 +9,7 @@ extension KernelCase {
       ("mxfp4", .mxfp4), ("nvfp4", .nvfp4), ("int4", .int(4, group: 32)),
     ]
     return formats.flatMap { name, format in
-      [256, 49152].flatMap { rows in
+      [128, 49152].flatMap { rows in
         [vector(name, format, rows: rows, exact: false), vector(name, format, rows: rows, exact: true)]
       }
     }
@@ -60,10 +60,10 @@ extension KernelCase {
 
   /// A weight of normal numbers, packed in bands that repeat: drawing it whole would take longer than measuring.
   private static func interleaved(_ format: NumericFormat, rows: Int) -> InterleavedMatrix {
-    let band = Quantizer(format: format).pack(operand([256, columns]))
-    let repeats = rows / 256
+    let band = Quantizer(format: format).pack(operand([128, columns]))
+    let repeats = rows / 128
     let packed = PackedMatrix(
-      format: format, rows: 256 * repeats, columns: columns,
+      format: format, rows: 128 * repeats, columns: columns,
       codes: Array(repeatElement(band.codes, count: repeats).joined()),
       scales: Array(repeatElement(band.scales, count: repeats).joined()), globalScale: band.globalScale)
     guard let weight = InterleavedMatrix(packed) else { preconditionFailure("\(format) has no interleaved form.") }

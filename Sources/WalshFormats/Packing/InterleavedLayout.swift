@@ -23,7 +23,7 @@ struct InterleavedLayout: Hashable, Sendable {
     case (.e8m0, .group(let n)) where n % 32 == 0: (scaleKind, group) = (WALSH_SCALES_E8M0, n)
     case (.float32, .group(let n)) where n % 32 == 0, (.bfloat16, .group(let n)) where n % 32 == 0:
       (scaleKind, group) = (WALSH_SCALES_FLOAT, n)
-    case (.float32, .row), (.bfloat16, .row), (.float32, .tensor), (.bfloat16, .tensor):
+    case (.float32, .row), (.bfloat16, .row):
       (scaleKind, group) = (WALSH_SCALES_FLOAT, wholeRow)
     default: return nil
     }
@@ -40,7 +40,7 @@ struct InterleavedLayout: Hashable, Sendable {
   var panelScaleBytes: Int { groups * Self.panelRows * (scaleKind == WALSH_SCALES_FLOAT ? 4 : 1) }
   /// The code of zero.
   var zeroCode: UInt8 { elements == WALSH_CODES_INT4 ? 8 : 0 }
-  /// What the integers of the kernels are multiplied by: they hold E2M1 values twice.
+  /// What the integers of the kernels count by: they hold E2M1 values twice.
   var factor: Float { elements == WALSH_CODES_INT4 ? 1 : 0.5 }
   /// The columns of activations that share a scale where they are not quantized to the weight's format.
   var activationGroup: Int { min(group, 32) }

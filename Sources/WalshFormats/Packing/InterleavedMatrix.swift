@@ -9,7 +9,7 @@ import WalshTensor
 /// row of x gives the same result alone and among others.
 ///
 /// Taken are four-bit symmetric formats: E2M1 with E4M3 scales (NVFP4 and its tiles) or with E8M0 scales (MXFP4), E2M1
-/// and INT4 with Float32 or bfloat16 scales for groups of a multiple of 32, for rows or for the tensor. Bytes: those of
+/// and INT4 with Float32 or bfloat16 scales for groups of a multiple of 32 or for rows. Bytes: those of
 /// `PackedMatrix` with rows padded to 16 and columns to 32, and four for each floating scale.
 public struct InterleavedMatrix: Sendable {
   /// What the numbers are.
@@ -166,8 +166,9 @@ public struct InterleavedMatrix: Sendable {
           var rowsOfX = rowsOfX
           withUnsafePointer(to: w) { w in
             walsh_multiply_interleaved(
-              isa.rawValue, w, item * step, min(step, panels - item * step), &rowsOfX, layout.factor * x.factor,
-              globalScale ?? 1, x.globalScale, y, rows)
+              isa.rawValue, w, item * step, min(step, panels - item * step), &rowsOfX, globalScale ?? 1,
+              x.globalScale, y,
+              rows)
           }
         }
       }
@@ -188,7 +189,7 @@ extension PackedMatrix {
     scales.withUnsafeBufferPointer { scales in
       guard let source = scales.baseAddress else { return }
       for r in 0..<min(height, rows - panel * height) {
-        let first = format.granularity == .tensor ? 0 : (panel * height + r) * stored
+        let first = (panel * height + r) * stored
         if size == 1 {
           for group in 0..<stored { to[group * height + r] = source[first + group] }
         } else {

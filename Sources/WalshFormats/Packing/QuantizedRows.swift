@@ -12,8 +12,6 @@ public struct QuantizedRows: Sendable {
   let paddedColumns: Int
   let group: Int
   let digits: Int
-  /// What the integers are multiplied by.
-  let factor: Float
   /// A divisor of all scales.
   let globalScale: Float
   let bytes: AlignedBytes
@@ -29,7 +27,7 @@ public struct QuantizedRows: Sendable {
   /// - Precondition: `x` is not tracked.
   public init(int8 x: Tensor, for weight: InterleavedMatrix, isa: InstructionSet = .best) {
     self.init(x, layout: weight.layout, columns: weight.columns, digits: 1) { x, rows, group, groups, tile in
-      walsh_quantize_rows(isa.rawValue, x, rows, weight.columns, group, groups, tile)
+      walsh_quantize_rows(isa.rawValue, x, rows, weight.columns, group, groups, weight.layout.factor, tile)
     }
   }
 
@@ -38,7 +36,7 @@ public struct QuantizedRows: Sendable {
   /// - Precondition: `x` is not tracked.
   public init(exact x: Tensor, for weight: InterleavedMatrix, isa: InstructionSet = .best) {
     self.init(x, layout: weight.layout, columns: weight.columns, digits: 3) { x, rows, group, groups, tile in
-      walsh_split_rows(isa.rawValue, x, rows, weight.columns, group, groups, tile)
+      walsh_split_rows(isa.rawValue, x, rows, weight.columns, group, groups, weight.layout.factor, tile)
     }
   }
 
@@ -52,7 +50,7 @@ public struct QuantizedRows: Sendable {
     precondition(!x.isTracked, "Quantizing activations has no gradient; detach the tensor.")
     self.columns = columns
     self.digits = digits
-    (factor, globalScale) = (1, 1)
+    globalScale = 1
     let rows = x.rowCount * digits
     self.rows = rows
     paddedColumns = layout.paddedColumns
@@ -85,7 +83,7 @@ public struct QuantizedRows: Sendable {
     self.columns = columns
     (rows, digits) = (x.rows, 1)
     (paddedColumns, group) = (layout.paddedColumns, layout.group)
-    (factor, globalScale) = (layout.factor, x.globalScale ?? 1)
+    globalScale = x.globalScale ?? 1
     let scales = x.storedScales
     let stored = x.blockScales.groupsPerRow
     bytes = x.codes.withUnsafeBufferPointer { codes in
@@ -94,7 +92,7 @@ public struct QuantizedRows: Sendable {
           guard let codes = codes.baseAddress, let scales = scales.baseAddress else { return }
           walsh_expand_rows(
             codes + first * x.rowByteCount, x.rowByteCount, scales + first * stored, Int32(layout.elements), count,
-            columns, layout.group, layout.groups, tile)
+            columns, layout.group, layout.groups, layout.factor * weight.layout.factor, tile)
         }
       }
     }
