@@ -8,13 +8,19 @@ public struct CheckpointWeights: WeightSource {
   private let checkpoint: Checkpoint
   private let quantization: QuantizationConfiguration?
   private let shapes: [String: [Int]]
+  private let activations: ActivationPrecision
 
   /// - Parameters:
   ///   - checkpoint: the folder.
   ///   - architecture: what the folder holds; shapes are checked against it.
   ///   - quantization: how it is quantized; nil when it is not.
-  public init(_ checkpoint: Checkpoint, architecture: Architecture, quantization: QuantizationConfiguration?) {
+  ///   - activations: in what numbers activations in full precision meet four-bit weights.
+  public init(
+    _ checkpoint: Checkpoint, architecture: Architecture, quantization: QuantizationConfiguration?,
+    activations: ActivationPrecision = .float32
+  ) {
     self.checkpoint = checkpoint
+    self.activations = activations
     self.quantization = quantization
     shapes = Dictionary(uniqueKeysWithValues: architecture.parameters.map { ($0.name, $0.shape) })
   }
@@ -66,6 +72,7 @@ public struct CheckpointWeights: WeightSource {
     guard let quantization else { return InputStage() }
     let path = group.layers[0]
     var stage = InputStage()
+    stage.precision = activations
     if let stored = try transform(at: path, .input, className: "Linear", width: group.width) {
       stage.transform = stored
     }
@@ -111,14 +118,18 @@ public struct CheckpointWeights: WeightSource {
 extension LanguageModel {
   /// Reads the model in a folder, plain or quantized.
   ///
+  /// - Parameters:
+  ///   - checkpoint: the folder.
+  ///   - activations: in what numbers activations in full precision meet four-bit weights.
   /// - Throws: `CheckpointError` for a folder that is no model, misses tensors or contradicts itself.
-  public init(_ checkpoint: Checkpoint) throws {
+  public init(_ checkpoint: Checkpoint, activations: ActivationPrecision = .float32) throws {
     let configuration = try checkpoint.configuration()
     let architecture = try Architecture(configuration)
     let quantization = try configuration.quantization()
     if quantization == nil { try architecture.checkParameters(of: checkpoint) }
     try self.init(
       architecture,
-      weights: CheckpointWeights(checkpoint, architecture: architecture, quantization: quantization))
+      weights: CheckpointWeights(
+        checkpoint, architecture: architecture, quantization: quantization, activations: activations))
   }
 }

@@ -55,5 +55,7 @@ public struct ModelEnds: Sendable {
   }
 
   /// The logits of a residual stream, shape `[tokens, vocabulary]`.
-  public func logits(_ x: Tensor) -> Tensor { head(stage(x.rmsNorm(weight: norm, epsilon: epsilon))) }
+  public func logits(_ x: Tensor) -> Tensor {
+    head(stage(x.rmsNorm(weight: norm, epsilon: epsilon), for: [head]))
+  }
 }

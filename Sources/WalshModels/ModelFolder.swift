@@ -32,8 +32,10 @@ public struct ModelFolder: Sendable {
     return last == "hf" && path.count > 1 ? path[path.count - 2] : last
   }
 
-  /// Reads the whole model.
-  public func model() throws -> LanguageModel { try LanguageModel(checkpoint) }
+  /// Reads the whole model, to compute with `activations` where it has four-bit weights and activations in full precision.
+  public func model(activations: ActivationPrecision = .float32) throws -> LanguageModel {
+    try LanguageModel(checkpoint, activations: activations)
+  }
 
   /// Reads `tokenizer.json`, with `tokenizer_config.json` when it is there.
   ///

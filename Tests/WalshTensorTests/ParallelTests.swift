@@ -105,6 +105,61 @@ struct ParallelTests {
     #expect(!strayed.withLock { $0 })
   }
 
+  @Test("Small loops in great number from several threads, nested, with the number of workers changing under them")
+  func storm() {
+    let wrong = Mutex(0)
+    withWorkers(2) {
+      DispatchQueue.concurrentPerform(iterations: 6) { caller in
+        for round in 0..<3000 {
+          if caller == 0 && round % 50 == 0 { Parallel.workerCount = 1 + round / 50 % 9 }
+          let count = 1 + (7 * round + caller) % 40
+          let found = calls(3 * count) { call in
+            Parallel.forEach(count) { i in Parallel.forEach(3) { j in call(3 * i + j) } }
+          }
+          if found != Array(repeating: 1, count: 3 * count) { wrong.withLock { $0 += 1 } }
+        }
+      }
+    }
+    #expect(wrong.withLock { $0 } == 0)
+  }
+
+  @Test("What an item wrote is visible to the caller, however short the loop")
+  func visible() {
+    let total = withWorkers(4) {
+      (0..<20_000).reduce(0) { total, round in
+        var parts = [Int](repeating: 0, count: 8)
+        parts.withUnsafeMutableBufferPointer { parts in
+          nonisolated(unsafe) let parts = parts
+          Parallel.forEach(8) { parts[$0] = round }
+        }
+        return total + parts.reduce(0, +)
+      }
+    }
+    #expect(total == 8 * 20_000 * 19_999 / 2)
+  }
+
+  @Test("A loop goes on while another caller's items wait for it")
+  func noCallerWaitsForAnother() {
+    let second = DispatchSemaphore(value: 0)
+    let met = Mutex(false)
+    withWorkers(2) {
+      DispatchQueue.concurrentPerform(iterations: 2) { caller in
+        if caller == 0 {
+          // Both threads of this loop wait until the other caller has finished a loop of its own.
+          Parallel.forEach(2) { _ in
+            let isThere = second.wait(timeout: .now() + 30) == .success
+            second.signal()
+            met.withLock { $0 = isThere }
+          }
+        } else {
+          Parallel.forEach(100) { _ in }
+          second.signal()
+        }
+      }
+    }
+    #expect(met.withLock { $0 })
+  }
+
   @Test("There is always at least one worker")
   func atLeastOne() {
     withWorkers(0) { #expect(Parallel.workerCount == 1) }

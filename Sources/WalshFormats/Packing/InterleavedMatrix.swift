@@ -114,6 +114,17 @@ public struct InterleavedMatrix: Sendable {
 
   // MARK: Products
 
+  /// Whether activations packed in `format` multiply this matrix as they are: four bits on both sides, in equal groups.
+  public func multiplies(_ format: NumericFormat) -> Bool {
+    InterleavedLayout(format, columns: columns)?.group == layout.group
+  }
+
+  /// Whether rows made for `other` multiply this matrix too.
+  public func takesRows(for other: InterleavedMatrix) -> Bool {
+    columns == other.columns && layout.group == other.layout.group
+      && layout.activationGroup == other.layout.activationGroup
+  }
+
   /// x Wᵀ for `x` of shape `[…, columns]`, giving `[…, rows]`, as accurate as a product in Float32.
   ///
   /// x enters as fixed-point numbers of 23 bits under the largest magnitude of each 32 columns (16 for NVFP4): an
@@ -143,14 +154,15 @@ public struct InterleavedMatrix: Sendable {
     weight.elements = Int32(layout.elements)
     weight.scale_kind = Int32(layout.scaleKind)
     let w = weight
-    // Four panels meet a tile of activations in the second cache. Worth a thread are 50 µs at 300 GOPS or 30 GB/s.
+    // Four panels meet a tile of activations in the second cache. Threads are awake in decoding, where products come one
+    // after the other: worth one are 10 µs at 300 GOPS or 30 GB/s.
     let step = 4
     let microseconds = Double(layout.paddedColumns * step) * max(Double(x.rows) * 1e-4, 3e-4)
     return Tensor(shape: [x.rows / x.digits, rows]) { y in
       guard let y = y.baseAddress else { return }
       let items = (panels + step - 1) / step
       x.withKernelRows { rowsOfX in
-        Parallel.forEach(items, grain: max(1, Int(50 / microseconds))) { item in
+        Parallel.forEach(items, grain: max(1, Int(10 / microseconds))) { item in
           var rowsOfX = rowsOfX
           withUnsafePointer(to: w) { w in
             walsh_multiply_interleaved(

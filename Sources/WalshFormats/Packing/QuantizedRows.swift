@@ -31,8 +31,10 @@ public struct QuantizedRows: Sendable {
     }
   }
 
-  /// Fixed-point numbers of 23 bits, for products as accurate as those of Float32.
-  init(exact x: Tensor, for weight: InterleavedMatrix, isa: InstructionSet = .best) {
+  /// Fixed-point numbers of 23 bits, for products as accurate as those of Float32; see `InterleavedMatrix.multiply`.
+  ///
+  /// - Precondition: `x` is not tracked.
+  public init(exact x: Tensor, for weight: InterleavedMatrix, isa: InstructionSet = .best) {
     self.init(x, layout: weight.layout, columns: weight.columns, digits: 3) { x, rows, group, groups, tile in
       walsh_split_rows(isa.rawValue, x, rows, weight.columns, group, groups, weight.layout.factor, tile)
     }

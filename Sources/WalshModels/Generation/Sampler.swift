@@ -1,4 +1,3 @@
-import Foundation
 import WalshTensor
 
 /// How the next token is chosen from logits.
@@ -30,35 +29,41 @@ public struct Sampler: Sendable {
   /// The token drawn from `logits` as number `step` of the text. Equal logits are ranked by index.
   public func token(from logits: Tensor, step: Int) -> Int {
     if temperature <= 0 { return logits.reshaped(to: [1, logits.count]).argMax[0] }
-    let kept = candidates(logits)
-    let total = kept.reduce(0) { $0 + $1.probability }
-    var threshold = RandomStream(seed: seed, purpose: "sampling").uniform64(at: step) * total
-    for candidate in kept {
-      threshold -= candidate.probability
-      if threshold < 0 { return candidate.token }
+    let uniform = RandomStream(seed: seed, purpose: "sampling").uniform64(at: step)
+    if topK == nil && topP == nil && minP == nil {
+      var ranked = RankedTokens(logits, temperature: temperature)
+      return draw(uniform * ranked.total) { ranked.next() }
     }
-    return kept[kept.count - 1].token
+    let kept = candidates(logits)
+    var rest = kept.makeIterator()
+    return draw(uniform * kept.reduce(0) { $0 + $1.probability }) { rest.next() }
+  }
+
+  /// The token at which the probabilities, most likely first, have passed `threshold`; the last one where none has.
+  private func draw(_ threshold: Double, from next: () -> RankedTokens.Candidate?) -> Int {
+    var remaining = threshold
+    var token = 0
+    while let candidate = next() {
+      token = candidate.token
+      remaining -= candidate.probability
+      if remaining < 0 { break }
+    }
+    return token
   }
 
   /// The tokens that may be drawn, most likely first, with probabilities relative to the most likely one; never empty.
-  func candidates(_ logits: Tensor) -> [(token: Int, probability: Double)] {
-    let values = logits.values
-    let top = values.max() ?? 0
-    var kept = values.indices.map { (token: $0, probability: Double(exp((values[$0] - top) / temperature))) }
-    kept.sort { ($0.probability, -$0.token) > ($1.probability, -$1.token) }
-    if let topK { kept.removeLast(max(0, kept.count - max(1, topK))) }
-    if let topP {
-      let total = kept.reduce(0) { $0 + $1.probability }
-      var sum = 0.0
-      let count = kept.firstIndex { candidate in
-        sum += candidate.probability
-        return sum >= Double(topP) * total
-      }
-      if let count { kept.removeLast(kept.count - count - 1) }
-    }
-    if let minP {
-      let floor = Double(minP) * kept[0].probability
-      kept.removeAll { $0.probability < floor }
+  func candidates(_ logits: Tensor) -> [RankedTokens.Candidate] {
+    var ranked = RankedTokens(logits, temperature: temperature)
+    let first = topK.map { ranked.prefix(max(1, $0)) }
+    var rest = first?.makeIterator()
+    let mass = first?.reduce(0) { $0 + $1.probability } ?? ranked.total
+    var kept: [RankedTokens.Candidate] = []
+    var sum = 0.0
+    while let candidate = first == nil ? ranked.next() : rest?.next() {
+      if let minP, let top = kept.first, candidate.probability < Double(minP) * top.probability { break }
+      kept.append(candidate)
+      sum += candidate.probability
+      if let topP, sum >= Double(topP) * mass { break }
     }
     return kept
   }

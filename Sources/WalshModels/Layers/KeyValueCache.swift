@@ -3,8 +3,10 @@ import WalshTensor
 
 /// The keys and values of the tokens so far, in full precision or quantized.
 public final class KeyValueCache: DecoderState {
-  private var keys: CachedRows
-  private var values: CachedRows
+  /// The keys, as attention reads them.
+  public private(set) var keys: CachedRows
+  /// The values, as attention reads them.
+  public private(set) var values: CachedRows
 
   /// - Parameters:
   ///   - width: keyHeads · headSize.
@@ -25,45 +27,48 @@ public final class KeyValueCache: DecoderState {
     keys.append(k)
     values.append(v)
   }
-
-  /// Calls `body` with all keys and all values as attention reads them, shape `[tokenCount, width]` each.
-  public func withRows<R>(_ body: (_ keys: Tensor, _ values: Tensor) -> R) -> R { body(keys.rows, values.rows) }
 }
 
-/// Rows of one width that grow at the end.
-struct CachedRows {
-  private let width: Int
-  private let headSize: Int
-  private let format: NumericFormat?
+/// Rows of one width that grow at the end, in memory that grows geometrically.
+public struct CachedRows: AttentionOperand {
+  public let columns: Int
   /// Full precision: capacity rows, of which `rowCount` are in use.
   private var buffer: Tensor
-  /// Quantized: one matrix per append, a row per token and head.
-  private var chunks: [PackedMatrix] = []
-  private(set) var rowCount = 0
+  /// Quantized: all rows.
+  private var packed: PackedRows?
+  public private(set) var rowCount = 0
 
   init(width: Int, headSize: Int, format: NumericFormat?) {
-    self.width = width
-    self.headSize = headSize
-    self.format = format
+    columns = width
     buffer = Tensor.zeros([0, width])
+    packed = format.map { PackedRows(format: $0, columns: width, headSize: headSize) }
   }
 
-  var byteCount: Int { chunks.reduce(buffer.count * 4) { $0 + $1.byteCount } }
+  /// Bytes in use, capacity included.
+  var byteCount: Int { packed?.byteCount ?? buffer.count * MemoryLayout<Float>.stride }
 
-  var rows: Tensor {
-    if format == nil { return buffer.rows(0..<rowCount) }
-    return Tensor.stackingRows(chunks.map { $0.unpacked() }).reshaped(to: [rowCount, width])
+  /// All rows in full precision, shape `[rowCount, columns]`.
+  public func unpacked() -> Tensor { packed?.unpacked() ?? buffer.rows(0..<rowCount) }
+
+  public func withTile(
+    rows: Range<Int>, columns: Range<Int>, scratch: UnsafeMutablePointer<Float>,
+    _ body: (_ tile: UnsafePointer<Float>, _ stride: Int) -> Void
+  ) {
+    if let packed {
+      packed.withTile(rows: rows, columns: columns, scratch: scratch, body)
+    } else {
+      buffer.withTile(rows: rows, columns: columns, scratch: scratch, body)
+    }
   }
 
   mutating func append(_ x: Tensor) {
     precondition(!x.isTracked, "A cache keeps no gradients; run the block without a state to differentiate it.")
-    precondition(x.columns == width, "A cache of width \(width) does not take rows of \(x.shape).")
-    if let format {
-      let heads = x.reshaped(to: [x.count / headSize, headSize])
-      chunks.append(Quantizer(format: format).pack(heads))
+    precondition(x.columns == columns, "A cache of width \(columns) does not take rows of \(x.shape).")
+    if packed != nil {
+      packed?.append(x)
     } else {
       if rowCount + x.rowCount > buffer.rowCount { grow(to: max(rowCount + x.rowCount, 2 * buffer.rowCount)) }
-      let start = rowCount * width
+      let start = rowCount * columns
       buffer.withUnsafeMutableBufferPointer { out in
         x.withUnsafeBufferPointer { source in for i in source.indices { out[start + i] = source[i] } }
       }
@@ -73,10 +78,10 @@ struct CachedRows {
 
   private mutating func grow(to capacity: Int) {
     let old = buffer
-    buffer = Tensor(shape: [capacity, width]) { out in
+    buffer = Tensor(shape: [capacity, columns]) { out in
       old.withUnsafeBufferPointer { source in
-        for i in 0..<rowCount * width { out[i] = source[i] }
-        for i in rowCount * width..<out.count { out[i] = 0 }
+        for i in 0..<rowCount * columns { out[i] = source[i] }
+        for i in rowCount * columns..<out.count { out[i] = 0 }
       }
     }
   }

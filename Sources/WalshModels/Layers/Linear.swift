@@ -61,4 +61,15 @@ public struct Linear: Sendable {
       }
     return bias.map { product.addingToRows($0) } ?? product
   }
+
+  /// x·Wᵀ + b for what the layer's input stage made for it.
+  public func callAsFunction(_ input: LayerInput) -> Tensor {
+    switch (input, weight) {
+    case (.values(let x), _): return self(x)
+    case (.rows(let x, let leading), .interleaved(let w)):
+      let product = w.multiply(x).reshaped(to: leading + [w.rows])
+      return bias.map { product.addingToRows($0) } ?? product
+    case (.rows, _): preconditionFailure("Integer activations are made for layers with four-bit weights only.")
+    }
+  }
 }

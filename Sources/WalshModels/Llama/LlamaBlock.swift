@@ -63,18 +63,18 @@ public struct LlamaBlock: DecoderBlock {
   }
 
   public func callAsFunction(_ x: Tensor, state: (any DecoderState)?, observer: ActivationObserver?) -> Tensor {
-    /// The activation that the layers of group `index` read; nil when the observer wants no more.
-    func staged(_ index: Int, _ activation: Tensor) -> Tensor? {
+    /// What the layers of group `index` read; nil when the observer wants no more.
+    func staged(_ index: Int, _ activation: Tensor, _ layers: Linear...) -> LayerInput? {
       if let observer, !observer(outline.groups[index], activation) { return nil }
-      return stages[index](activation)
+      return stages[index](activation, for: layers)
     }
     let epsilon = configuration.normEpsilon
-    guard let n = staged(0, x.rmsNorm(weight: inputNorm, epsilon: epsilon)) else { return x }  // [T, C]
-    guard let mixed = staged(1, attend(q: q(n), k: k(n), v: v(n), state: state)) else { return x }  // [T, H·d]
+    guard let n = staged(0, x.rmsNorm(weight: inputNorm, epsilon: epsilon), q, k, v) else { return x }  // [T, C]
+    guard let mixed = staged(1, attend(q: q(n), k: k(n), v: v(n), state: state), o) else { return x }  // [T, H·d]
     let h = x + o(mixed)
-    guard let m = staged(2, h.rmsNorm(weight: middleNorm, epsilon: epsilon)) else { return x }  // [T, C]
+    guard let m = staged(2, h.rmsNorm(weight: middleNorm, epsilon: epsilon), gate, up) else { return x }  // [T, C]
     let product = gate(m).activated(by: configuration.activation, gating: up(m))  // [T, F]
-    guard let gated = staged(3, product) else { return x }
+    guard let gated = staged(3, product, down) else { return x }
     return h + down(gated)
   }
 
@@ -97,7 +97,7 @@ public struct LlamaBlock: DecoderBlock {
       preconditionFailure("A Llama block keeps its state in a key-value cache.")
     }
     cache.append(keys: keys, values: v)
-    return cache.withRows { attention(queries, $0, $1, start: start) }
+    return attention(queries, cache.keys, cache.values, start: start)
   }
 
   private func normalizingHeads(of x: Tensor, by weight: Tensor?) -> Tensor {

@@ -20,7 +20,7 @@ public struct CausalAttention: Sendable {
     self.window = window
   }
 
-  /// Query rows that one panel of scores holds.
+  /// Query rows that one panel of scores of the backward pass holds.
   private static let panelRows = 64
 
   /// - Parameters:
@@ -29,48 +29,10 @@ public struct CausalAttention: Sendable {
   ///   - v: shape `[positions, keyHeads · d]`.
   ///   - start: the position of the first query; `start + tokens` may not exceed `positions`.
   /// - Returns: shape `[tokens, heads · d]`.
-  /// - Complexity: tokens · positions · heads · d · 2 multiply-adds, 64 · positions values of scratch per thread.
+  /// - Complexity: tokens · positions · heads · d · 2 multiply-adds, a few tiles of scratch per thread.
   public func callAsFunction(_ q: Tensor, _ k: Tensor, _ v: Tensor, start: Int) -> Tensor {
-    mixture(q, k, v, start: start).recorded(from: [q, k, v], operation: "CausalAttention") { inputs in
+    mixtures(q, k, v, start: start).recorded(from: [q, k, v], operation: "CausalAttention") { inputs in
       { gradient, _ in gradients(inputs[0], inputs[1], inputs[2], start: start, gradient: gradient) }
-    }
-  }
-
-  private func mixture(_ q: Tensor, _ k: Tensor, _ v: Tensor, start: Int) -> Tensor {
-    let tokens = q.rowCount
-    let d = q.columns / heads
-    let keyWidth = keyHeads * d
-    precondition(q.columns == heads * d && d > 0, "\(heads) heads do not divide queries of shape \(q.shape).")
-    precondition(
-      start >= 0 && k.columns == keyWidth && v.columns == keyWidth && k.rowCount >= start + tokens
-        && v.rowCount >= start + tokens,
-      "Attention of q\(q.shape) at \(start) does not fit k\(k.shape), v\(v.shape).")
-    let width = q.columns
-    return Tensor(shape: [tokens, width]) { out in
-      q.withUnsafeBufferPointer { q in
-        k.withUnsafeBufferPointer { k in
-          v.withUnsafeBufferPointer { v in
-            guard let q = q.baseAddress, let k = k.baseAddress, let v = v.baseAddress, let out = out.baseAddress
-            else { return }
-            let panels = (tokens + Self.panelRows - 1) / Self.panelRows
-            let work = 2 * min(tokens, Self.panelRows) * (start + tokens) * d
-            Parallel.forEach(heads * panels, grain: 1 + 1_000_000 / max(1, work)) { item in
-              let head = item / panels
-              let keyColumn = head / (heads / keyHeads) * d
-              let panel = panel(item % panels, tokens: tokens, start: start)
-              let queryOffset = panel.row * width + head * d
-              let keyOffset = panel.first * keyWidth + keyColumn
-              withUnsafeTemporaryAllocation(of: Float.self, capacity: panel.rows * panel.span) { scores in
-                guard let s = scores.baseAddress else { return }
-                weigh(panel, d: d, q + queryOffset, width, k + keyOffset, keyWidth, into: s)
-                BLAS.gemm(
-                  m: panel.rows, n: d, k: panel.span, a: s, lda: panel.span, b: v + keyOffset, ldb: keyWidth,
-                  c: out + queryOffset, ldc: width)
-              }
-            }
-          }
-        }
-      }
     }
   }
 

@@ -9,6 +9,13 @@ extension KernelCase.Group: ExpressibleByArgument {}
 
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
+    abstract: "Measure kernels beside the machine's own copy rate, or the speed of a model.",
+    subcommands: [BenchKernels.self, BenchModel.self], defaultSubcommand: BenchKernels.self)
+}
+
+struct BenchKernels: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "group",
     abstract: "Measure kernels beside the machine's own copy rate.",
     discussion: """
       fwht are Hadamard transforms, formats quantizing and packing, matmul products with packed and plain weights, kernels \
@@ -33,5 +40,44 @@ struct Bench: ParsableCommand {
     print(TextTable(Table(results)).text(.standard))
     print(
       "Kernels for \(InstructionSet.best), \(Parallel.workerCount) thread\(Parallel.workerCount == 1 ? "" : "s").")
+  }
+}
+
+struct BenchModel: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "model",
+    abstract: "Measure how fast a model reads a prompt and continues it.",
+    discussion: """
+      The prompt is made up; reading the folder is not in the times. Of several rounds the median counts.
+
+      Example:
+        walsh bench model small-mxfp4 --prompt 512 --tokens 64 --threads 2 --json
+      """)
+
+  @OptionGroup var model: ModelArgument
+  @Option(help: ArgumentHelp("The tokens of the prompt.", valueName: "count"))
+  var prompt = 512
+  @Option(help: ArgumentHelp("The tokens that follow it.", valueName: "count"))
+  var tokens = 64
+  @Option(help: ArgumentHelp("The rounds.", valueName: "count"))
+  var rounds = 3
+  @OptionGroup var activations: ActivationOptions
+  @OptionGroup var options: RunOptions
+
+  func validate() throws {
+    for (name, value) in [("--prompt", prompt), ("--tokens", tokens), ("--rounds", rounds)] where value < 1 {
+      throw ValidationError("\(name) \(value): it is at least 1.")
+    }
+  }
+
+  func run() throws {
+    _ = options.start()
+    let model = try self.model.open().model(activations: activations.precision(else: .int8))
+    // Distinct tokens in no order, the same for other runtimes: Benchmarks/decode.
+    let text = (0..<prompt).map { (7919 * $0 + 13) % model.vocabularySize }
+    let speed = model.decodeSpeed(prompt: text, tokens: tokens, repeats: rounds)
+    if options.json { return printJSON(speed.json) }
+    print("prompt      \(speed.promptTokensPerSecond.fixed(1)) tokens/s")
+    print("decode      \(speed.tokensPerSecond.fixed(1)) tokens/s")
   }
 }

@@ -18,6 +18,7 @@ struct Chat: ParsableCommand {
   @Option(help: "What the model is told before the conversation.")
   var system: String?
   @OptionGroup var sampling: SamplingOptions
+  @OptionGroup var activations: ActivationOptions
   @OptionGroup var options: RunOptions
 
   func run() throws {
@@ -28,7 +29,7 @@ struct Chat: ParsableCommand {
         folder.checkpoint.folder, "it has no chat template, so it was not made for conversation; use walsh generate.")
     }
     let tokenizer = try folder.tokenizer()
-    let languageModel = try folder.model()
+    let languageModel = try folder.model(activations: activations.precision(else: .int8))
     let endTokens = try folder.endTokens(tokenizer)
     func text(of token: Int?) -> String { token.flatMap { tokenizer.token(of: $0) } ?? "" }
 

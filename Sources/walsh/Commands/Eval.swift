@@ -23,6 +23,7 @@ struct Eval: ParsableCommand {
     help: ArgumentHelp("Answer the multiple-choice questions of an instruction file instead.", valueName: "file"),
     completion: .file(extensions: ["json"]))
   var questions: String?
+  @OptionGroup var activations: ActivationOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {
@@ -39,14 +40,15 @@ struct Eval: ParsableCommand {
     let encoding = TokenEncoding(try folder.tokenizer())
     if let questions {
       let all = try ChoiceQuestion.read(contentsOf: URL(filePath: questions))
-      let result = try folder.model().answers(
+      let result = try folder.model(activations: activations.precision(else: .float32)).answers(
         to: Array(all.prefix(text.limit ?? all.count)), encoding: encoding,
         context: text.context ?? folder.architecture.contextLength, progress: bar.show)
       bar.clear()
       show(result)
     } else {
       let windows = try text.windows(encoding)
-      let result = try folder.model().loss(on: windows, progress: bar.show)
+      let result = try folder.model(activations: activations.precision(else: .float32))
+        .loss(on: windows, progress: bar.show)
       bar.clear()
       show(result)
     }

@@ -15,6 +15,7 @@ struct Generate: ParsableCommand {
   @Option(help: "The text to continue; empty begins a new one.")
   var prompt = ""
   @OptionGroup var sampling: SamplingOptions
+  @OptionGroup var activations: ActivationOptions
   @OptionGroup var options: RunOptions
 
   func run() throws {
@@ -27,7 +28,8 @@ struct Generate: ParsableCommand {
       throw ValidationError("--prompt: this model has no begin token; give it a text to continue.")
     }
     let generator = TokenGenerator(
-      model: try folder.model(), prompt: tokens, sampler: sampling.sampler,
+      model: try folder.model(activations: activations.precision(else: .int8)), prompt: tokens,
+      sampler: sampling.sampler,
       endTokens: try folder.endTokens(tokenizer),
       limit: sampling.tokens)
     let start = Date()

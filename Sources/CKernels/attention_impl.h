@@ -1,0 +1,212 @@
+// Attention to a tile of keys. Define W (lanes) and FN before including this file.
+//
+// Four query rows at a time: scores of two keys take eight accumulators, and the mixture of one key's value as many as the
+// registers hold. Rows beyond the last repeat it and are not written.
+#include <math.h>
+#include <string.h>
+
+typedef float FN(lanes) __attribute__((ext_vector_type(W)));
+typedef float FN(lanes_at) __attribute__((ext_vector_type(W), aligned(4)));
+typedef int32_t FN(ints) __attribute__((ext_vector_type(W)));
+#define V FN(lanes)
+#define I FN(ints)
+#define INLINE static inline __attribute__((always_inline))
+#define QUAD 4
+/// Vectors of a row's mixture that stay in registers: 4 rows of them.
+#if W == 16
+#define STRIP 4
+#else
+#define STRIP 2
+#endif
+
+INLINE V FN(load)(const float *p) { return *(const FN(lanes_at) *)p; }
+INLINE void FN(store)(float *p, V x) { *(FN(lanes_at) *)p = x; }
+
+/// The upper half is added to the lower one until a single lane is left.
+INLINE float FN(sum)(V x) {
+  typedef float four __attribute__((ext_vector_type(4)));
+#if W == 16
+  typedef float eight __attribute__((ext_vector_type(8)));
+  eight half = x.lo + x.hi;
+  four quarter = half.lo + half.hi;
+#elif W == 8
+  four quarter = x.lo + x.hi;
+#else
+  four quarter = x;
+#endif
+  return (quarter.x + quarter.z) + (quarter.y + quarter.w);
+}
+
+/// exp(x) for x <= 0, as Exponential.swift computes it; NaN stays, below -104 becomes 0.
+INLINE V FN(exp)(V x) {
+  const V shift = 0x1.8p23f;
+  x = x < (V)-104 ? (V)-104 : x;
+  V shifted = x * 1.44269504f + shift;
+  V n = shifted - shift;
+  V r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  V p = 1.98756915e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = (p * r * r + r) + 1;
+  I exponent = (I)shifted - 0x4B400000;
+  I half = exponent >> 1;
+  V first = (V)((half + 127) << 23);
+  V second = (V)((exponent - half + 127) << 23);
+  return p * first * second;
+}
+
+/// scores[r][j] = q[r] . key j for low <= j < high.
+static __attribute__((noinline)) void FN(scores)(const float *const q[QUAD], size_t d, const float *keys, size_t stride,
+                                                 size_t low, size_t high, float scores[QUAD][WALSH_ATTENTION_TILE]) {
+  size_t whole = d / W * W;
+  for (size_t j = low; j < high; j += 2) {
+    const float *a = keys + j * stride, *b = j + 1 < high ? a + stride : a;
+    V s[QUAD] = {0}, t[QUAD] = {0};
+    for (size_t i = 0; i < whole; i += W) {
+      V x = FN(load)(a + i), y = FN(load)(b + i);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < QUAD; r++) {
+        V v = FN(load)(q[r] + i);
+        s[r] += v * x;
+        t[r] += v * y;
+      }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < QUAD; r++) {
+      float first = FN(sum)(s[r]), second = FN(sum)(t[r]);
+      for (size_t i = whole; i < d; i++) {
+        first += q[r][i] * a[i];
+        second += q[r][i] * b[i];
+      }
+      scores[r][j] = first;
+      if (j + 1 < high) scores[r][j + 1] = second;
+    }
+  }
+}
+
+/// mixture[r] = mixture[r] * factors[r] + sum over j of weights[r][j] * value j, for the columns from `column` on.
+INLINE void FN(strip)(float *const m[QUAD], const float factors[QUAD], size_t column, int vectors, const float *values,
+                      size_t stride, size_t low, size_t high, float weights[QUAD][WALSH_ATTENTION_TILE]) {
+  V acc[QUAD][STRIP];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < QUAD; r++)
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++) acc[r][v] = FN(load)(m[r] + column + v * W) * factors[r];
+  for (size_t j = low; j < high; j++) {
+    const float *value = values + j * stride + column;
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++) {
+      V x = FN(load)(value + v * W);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < QUAD; r++) acc[r][v] += weights[r][j] * x;
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < QUAD; r++)
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++) FN(store)(m[r] + column + v * W, acc[r][v]);
+}
+
+static __attribute__((noinline)) void FN(mix)(float *const m[QUAD], const float factors[QUAD], size_t d,
+                                              const float *values, size_t stride, size_t low, size_t high,
+                                              float weights[QUAD][WALSH_ATTENTION_TILE]) {
+  size_t i = 0;
+  for (; i + STRIP * W <= d; i += STRIP * W) FN(strip)(m, factors, i, STRIP, values, stride, low, high, weights);
+  for (; i + W <= d; i += W) FN(strip)(m, factors, i, 1, values, stride, low, high, weights);
+  for (; i < d; i++) {
+    float sums[QUAD];
+    for (int r = 0; r < QUAD; r++) {
+      sums[r] = m[r][i] * factors[r];
+      for (size_t j = low; j < high; j++) sums[r] += weights[r][j] * values[j * stride + i];
+    }
+    for (int r = 0; r < QUAD; r++) m[r][i] = sums[r];
+  }
+}
+
+/// The largest of the scores and `top`; NaN when one of them is.
+INLINE float FN(largest)(const float *scores, size_t first, size_t end, float top) {
+  V most = top;
+  I isNumber = -1;
+  size_t j = first;
+  for (; j + W <= end; j += W) {
+    V x = FN(load)(scores + j);
+    most = x > most ? x : most;
+    isNumber &= x == x;
+  }
+  float parts[W];
+  int32_t numbers[W];
+  memcpy(parts, &most, sizeof most);
+  memcpy(numbers, &isNumber, sizeof isNumber);
+  for (int i = 0; i < W; i++) {
+    if (!numbers[i]) return NAN;
+    top = parts[i] > top ? parts[i] : top;
+  }
+  for (; j < end; j++) top = scores[j] > top || isnan(scores[j]) ? scores[j] : top;
+  return top;
+}
+
+/// Turns the scores of a row into weights, zero outside what it sees; returns the factor of what came before.
+INLINE float FN(weigh)(float *scores, size_t low, size_t high, size_t first, size_t end, float *maximum, float *sum) {
+  if (first >= end) {
+    for (size_t j = low; j < high; j++) scores[j] = 0;
+    return 1;
+  }
+  float top = FN(largest)(scores, first, end, *maximum);
+  // With scores of -infinity alone there is nothing to divide by; the definition gives NaN as well.
+  float factor = *maximum == -INFINITY ? 0 : expf(*maximum - top);
+  for (size_t j = low; j < first; j++) scores[j] = 0;
+  for (size_t j = end; j < high; j++) scores[j] = 0;
+  V total = 0;
+  size_t j = first;
+  for (; j + W <= end; j += W) {
+    V e = FN(exp)(FN(load)(scores + j) - top);
+    FN(store)(scores + j, e);
+    total += e;
+  }
+  float rest[W] = {0};
+  for (size_t i = j; i < end; i++) rest[i - j] = scores[i] - top;
+  V e = FN(exp)(FN(load)(rest));
+  FN(store)(rest, e);
+  float tail = 0;
+  for (size_t i = j; i < end; i++) tail += scores[i] = rest[i - j];
+  *sum = *sum * factor + (FN(sum)(total) + tail);
+  *maximum = top;
+  return factor;
+}
+
+void FN(walsh_attend)(const walsh_attention *state, const float *keys, size_t key_stride, const float *values,
+                      size_t value_stride, const int32_t *lows, const int32_t *highs, size_t positions) {
+  float scores[QUAD][WALSH_ATTENTION_TILE] __attribute__((aligned(64)));
+  size_t d = state->d;
+  for (size_t row = 0; row < state->rows; row += QUAD) {
+    size_t rows = state->rows - row < QUAD ? state->rows - row : QUAD;
+    size_t low = positions, high = 0;
+    for (size_t r = row; r < row + rows; r++) {
+      if (lows[r] >= highs[r]) continue;
+      if ((size_t)lows[r] < low) low = (size_t)lows[r];
+      if ((size_t)highs[r] > high) high = (size_t)highs[r];
+    }
+    if (low >= high) continue;
+    const float *q[QUAD];
+    float *m[QUAD], factors[QUAD];
+    for (size_t r = 0; r < QUAD; r++) {
+      size_t own = row + (r < rows ? r : rows - 1);
+      q[r] = state->queries + own * d;
+      m[r] = state->mixtures + own * d;
+    }
+    FN(scores)(q, d, keys, key_stride, low, high, scores);
+    for (size_t r = 0; r < rows; r++) {
+      size_t own = row + r, first = (size_t)lows[own], end = (size_t)highs[own];
+      factors[r] = FN(weigh)(scores[r], low, high, first, end, state->maxima + own, state->sums + own);
+    }
+    // The rows that are missing do what the last one does: they write the same to the same place.
+    for (size_t r = rows; r < QUAD; r++) {
+      memcpy(scores[r], scores[rows - 1], sizeof scores[r]);
+      factors[r] = factors[rows - 1];
+    }
+    FN(mix)(m, factors, d, values, value_stride, low, high, scores);
+  }
+}

@@ -1,0 +1,80 @@
+import TestSupport
+import Testing
+import WalshFormats
+import WalshTensor
+
+@testable import WalshModels
+
+@Suite("Input stages and packed layers")
+struct InputStageTests {
+  private let x = Tensor.normal([3, 2, 128], from: RandomStream(seed: 5, purpose: "inputs"))
+  private let w = Tensor.normal([40, 128], from: RandomStream(seed: 5, purpose: "weights"))
+  private let bias = Tensor.normal([40], from: RandomStream(seed: 5, purpose: "bias"))
+
+  static let formats: [NumericFormat] = [.mxfp4, .nvfp4, .int(4, group: 64)]
+
+  private func layer(_ format: NumericFormat) throws -> Linear {
+    let packed = Quantizer(format: format).pack(w)
+    return Linear(.interleaved(try #require(InterleavedMatrix(packed))), bias: bias)
+  }
+
+  /// What dense Float32 arithmetic gives for the rounded weight.
+  private func reference(_ x: Tensor, _ format: NumericFormat) -> Tensor {
+    x.matmulTransposed(Quantizer(format: format).fakeQuantize(w)).addingToRows(bias)
+  }
+
+  @Test("Full precision activations meet packed weights as in Float32", arguments: formats)
+  func float32(_ format: NumericFormat) throws {
+    let layer = try layer(format)
+    let result = layer(InputStage()(x, for: [layer]))
+    #expect(result.shape == [3, 2, 40])
+    #expect(relativeError(result, reference(x, format)) <= 1e-6)
+    #expect(relativeError(layer(x), result) == 0)
+  }
+
+  @Test("int8 activations are off by less than a percent, and by more than nothing", arguments: formats)
+  func int8(_ format: NumericFormat) throws {
+    let layer = try layer(format)
+    var stage = InputStage()
+    stage.precision = .int8
+    let error = relativeError(layer(stage(x, for: [layer])), reference(x, format))
+    #expect(error < 0.01)
+    #expect(error > 1e-5)
+  }
+
+  @Test("A plan with four bits on both sides gets the product of the rounded numbers", arguments: formats)
+  func bothSides(_ format: NumericFormat) throws {
+    let layer = try layer(format)
+    let stage = InputStage(activation: ActivationQuantizer(format: format, amax: format.isTwoLevel ? 5 : nil))
+    for precision in ActivationPrecision.allCases {
+      var stage = stage
+      stage.precision = precision
+      // The plan's own format counts, whatever the precision of other activations.
+      guard case .rows(let rows, _) = stage(x, for: [layer]) else {
+        Issue.record("Four-bit activations are integers.")
+        return
+      }
+      #expect(rows.count == 6)
+      #expect(relativeError(layer(stage(x, for: [layer])), reference(stage(x), format)) <= 1e-6)
+    }
+  }
+
+  @Test("A plan whose activations have another format rounds to that format", arguments: formats)
+  func otherFormat(_ format: NumericFormat) throws {
+    let layer = try layer(format)
+    let stage = InputStage(activation: ActivationQuantizer(format: .intPerRow(8)))
+    #expect(relativeError(layer(stage(x, for: [layer])), reference(stage(x), format)) <= 1e-6)
+  }
+
+  @Test("Layers of different formats, and tracked activations, get values")
+  func values() throws {
+    let stage = InputStage()
+    let (first, second) = (try layer(.mxfp4), try layer(.nvfp4))
+    for (x, layers) in [(x, [first, second]), (x.tracked(), [first]), (x, [Linear(.dense(w)), first])] {
+      guard case .values = stage(x, for: layers) else {
+        Issue.record("These layers have no integers in common.")
+        return
+      }
+    }
+  }
+}
