@@ -37,7 +37,7 @@ INLINE float FN(sum)(V x) {
   return (quarter.x + quarter.z) + (quarter.y + quarter.w);
 }
 
-/// exp(x) for x <= 0, as Exponential.swift computes it; NaN stays, below -104 becomes 0.
+/// exp(x) for x <= 0, as activations_impl.h computes it; NaN stays, below -104 becomes 0.
 INLINE V FN(exp)(V x) {
   const V shift = 0x1.8p23f;
   x = x < (V)-104 ? (V)-104 : x;

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 
 /// Keys or values that attention reads a tile at a time: a tensor, or a cache that decodes them on the way.
 public protocol AttentionOperand {
@@ -173,7 +174,7 @@ extension CausalAttention {
       for span in 0..<cut.spans {
         let state = states + span * cut.stateSize
         // A span of which the row sees nothing has a maximum of −∞ and adds zeros.
-        let weight = maximum(span) == -.infinity && top != -.infinity ? 0 : vectorExp(maximum(span) - top)
+        let weight = maximum(span) == -.infinity && top != -.infinity ? 0 : exp(maximum(span) - top)
         total += weight * state[rows * (d + 1) + r]
         for i in 0..<d { y[i] = (span == 0 ? 0 : y[i]) + weight * state[r * d + i] }
       }
