@@ -37,8 +37,12 @@ INLINE void FN(dot_tile)(const uint16_t *w, int rows, const float *x, int tokens
     FN(v) values[4];
     UNROLL for (int r = 0; r < rows; r++) {
       values[r] = FN(widen)(w + r * columns + c);
-      // Rows are too short for the processor to guess where the next ones begin; they go to the second-level cache.
-      if (tokens == 1) __builtin_prefetch(w + (r + rows) * columns + c, 0, 2);
+      // Rows are too short for the processor to guess where the next ones begin. A prefetch is dropped while the line
+      // buffers are full, so each line is asked for in two tiles.
+      if (tokens == 1) {
+        __builtin_prefetch(w + (r + rows) * columns + c, 0, 2);
+        __builtin_prefetch(w + (r + 2 * rows) * columns + c, 0, 2);
+      }
     }
     UNROLL for (int t = 0; t < tokens; t++) {
       const FN(v) token = *(const FN(vu) *)(x + t * columns + c);
