@@ -123,11 +123,12 @@ def main():
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--measure", help="the recipe to divide by; PyTorch where it is installed, else the first")
     parser.add_argument("--output")
     options = parser.parse_args()
 
-    step = torch_step(options)
-    measure = step.version if step else options.recipes[0]
+    step = None if options.measure else torch_step(options)
+    measure = options.measure or (step.version if step else options.recipes[0])
     seconds = {name: [] for name in ([measure] if step else []) + options.recipes}
     for _ in range(options.rounds):
         if step:

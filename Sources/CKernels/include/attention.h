@@ -24,8 +24,8 @@ enum { WALSH_ATTENTION_TILE = 64 };
 /// m' = max(m, max score); mixture and sum are multiplied by exp(m - m') and exp(score - m') * (value, 1) added.
 ///
 /// Row r sees the positions lows[r] ..< highs[r] of the tile. Keys and values have `d` floats each, `key_stride` and
-/// `value_stride` floats apart. Before the first tile, `mixtures` and `sums` are zeros and `maxima` -infinity. The result
-/// of a row does not depend on the other rows. Floating-point sums are ordered by d, the positions and the instruction set.
+/// `value_stride` floats apart. Before the first tile, `mixtures` and `sums` are zeros and `maxima` -infinity. While
+/// values are finite, the result of a row does not depend on the other rows. Floating-point sums are ordered by d, the positions and the instruction set.
 void walsh_attend(int isa, const walsh_attention *state, const float *keys, size_t key_stride, const float *values,
                   size_t value_stride, const int32_t *lows, const int32_t *highs, size_t positions);
 

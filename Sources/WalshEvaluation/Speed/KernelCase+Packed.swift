@@ -1,5 +1,6 @@
 import WalshFormats
 import WalshTensor
+import WalshTransforms
 
 extension KernelCase {
   /// Products with four-bit weights of 4096 columns: of one token, from the cache and from memory, beside reading;
@@ -19,7 +20,16 @@ extension KernelCase {
           matrix("W4A4 \(name)", format) { QuantizedRows($0, by: Quantizer(format: format), for: $1) },
         ]
       }
-      + [matrix("W4A16 mxfp4", .mxfp4, activations: nil)]
+      + [
+        matrix("W4A16 mxfp4", .mxfp4, activations: nil),
+        // The whole row is rotated online, the dearest of the usual transforms.
+        matrix("Hadamard W4A4 mxfp4", .mxfp4) { x, weight in
+          guard let hadamard = try? HadamardTransform(order: columns) else {
+            preconditionFailure("There is a Hadamard matrix of order \(columns), a power of two.")
+          }
+          return QuantizedRows(x.transformed(by: hadamard), by: Quantizer(format: .mxfp4), for: weight)
+        },
+      ]
   }
 
   private static let columns = 4096
