@@ -42,6 +42,19 @@ struct InputStageTests {
     #expect(error > 1e-5)
   }
 
+  @Test("bfloat16 activations are rounded for bfloat16 weights, and stay Float32 for all others")
+  func bfloat16() throws {
+    var stage = InputStage()
+    stage.precision = .bfloat16
+    let weight = BFloat16Matrix(rounding: w)
+    let wide = Linear(.bfloat16(weight), bias: bias)
+    let rounded = x.roundedToBFloat16().matmulTransposed(weight.unpacked()).addingToRows(bias)
+    #expect(relativeError(wide(stage(x, for: [wide])), rounded) <= 1e-6)
+    #expect(relativeError(wide(InputStage()(x, for: [wide])), rounded) > 1e-4)
+    let packed = try layer(.mxfp4)
+    #expect(packed(stage(x, for: [packed])) == packed(InputStage()(x, for: [packed])))
+  }
+
   @Test("A plan with four bits on both sides gets the product of the rounded numbers", arguments: formats)
   func bothSides(_ format: NumericFormat) throws {
     let layer = try layer(format)

@@ -18,7 +18,7 @@ public struct BFloat16Matrix: Hashable, Sendable {
 
   /// The rows of W that one item of a parallel product takes; a constant, so that the work is cut the same way for any
   /// thread count. With 4096 columns they fill half of a second-level cache, and every token passes over them.
-  private static let tileRows = 64
+  static let tileRows = 64
 
   /// A matrix of the bfloat16 values `bits`, row-major, `rows · columns` of them.
   public init(bits: [UInt16], rows: Int, columns: Int) {

@@ -31,11 +31,12 @@ public struct InputStage: Sendable {
   /// `precision` says.
   public func callAsFunction(_ x: Tensor, for layers: [Linear]) -> LayerInput {
     let transformed = transformed(x)
+    if precision == .bfloat16, layers.allSatisfy(\.hasBFloat16Weight) { return .rounding(rounded(transformed)) }
     guard !transformed.isTracked, let weight = layers.commonWeight else { return .values(rounded(transformed)) }
     let leading = Array(transformed.shape.dropLast())
     guard let activation else {
       switch precision {
-      case .float32: return .rows(QuantizedRows(exact: transformed, for: weight), leading)
+      case .float32, .bfloat16: return .rows(QuantizedRows(exact: transformed, for: weight), leading)
       case .int8: return .rows(QuantizedRows(int8: transformed, for: weight), leading)
       }
     }
@@ -46,19 +47,23 @@ public struct InputStage: Sendable {
   }
 }
 
-/// In what numbers activations that a model does not quantize meet its four-bit weights.
+/// In what numbers activations that a model does not quantize meet its narrow weights.
 public enum ActivationPrecision: String, Sendable, CaseIterable {
   /// As accurate as products in Float32; what evaluation uses.
   case float32
   /// int8 under the largest magnitude of each 32 columns (16 for NVFP4): three times as fast, with errors far below those
   /// of four-bit weights.
   case int8
+  /// Rounded to bfloat16 where weights are bfloat16, up to twice as fast in prompts; elsewhere `float32`.
+  case bfloat16
 }
 
 /// An activation as linear layers read it.
 public enum LayerInput: Sendable {
   /// Values, the inputs along the last axis.
   case values(Tensor)
+  /// Values that products with bfloat16 weights round to bfloat16.
+  case rounding(Tensor)
   /// Integers for products with four-bit weights, and the extents in front of the inputs.
   case rows(QuantizedRows, [Int])
 }

@@ -38,6 +38,9 @@ public struct Linear: Sendable {
     self.bias = bias
   }
 
+  /// Whether the weight is held in bfloat16.
+  var hasBFloat16Weight: Bool { if case .bfloat16 = weight { true } else { false } }
+
   /// The weight in full precision, shape `[outputs, inputs]`.
   public var denseWeight: Tensor {
     switch weight {
@@ -65,7 +68,10 @@ public struct Linear: Sendable {
   /// x·Wᵀ + b for what the layer's input stage made for it.
   public func callAsFunction(_ input: LayerInput) -> Tensor {
     switch (input, weight) {
-    case (.values(let x), _): return self(x)
+    case (.rounding(let x), .bfloat16(let w)):
+      let product = w.multiply(rounding: x)
+      return bias.map { product.addingToRows($0) } ?? product
+    case (.values(let x), _), (.rounding(let x), _): return self(x)
     case (.rows(let x, let leading), .interleaved(let w)):
       let product = w.multiply(x).reshaped(to: leading + [w.rows])
       return bias.map { product.addingToRows($0) } ?? product

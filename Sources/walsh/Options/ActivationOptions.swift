@@ -8,8 +8,9 @@ struct ActivationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      float32 or int8: the numbers of activations that the model leaves in full precision, in products with four-bit \
-      weights. int8 is three times as fast; generate, chat and bench choose it, eval float32. compare knows float32 only.
+      The numbers of activations that the model leaves in full precision: float32; int8, three times as fast with \
+      four-bit weights; bfloat16, for bfloat16 weights. generate, chat and bench choose int8, eval float32; compare knows \
+      float32 only.
       """, valueName: "numbers"))
   var activations: ActivationPrecision?
 
