@@ -157,8 +157,8 @@ extension Report {
       sections: [
         Section(
           "Recipes", comparison.table,
-          note: "A gap is held-out loss beyond that of \(comparison.base) with the same seed, in nats per token; ± is "
-            + "the standard deviation over seeds.")
+          note: "A gap is held-out loss beyond that of \(comparison.base) with the same seed, in nats per token; "
+            + "± is the standard deviation over seeds.")
       ], plots: comparison.plots, command: command)
   }
 }
