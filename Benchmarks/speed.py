@@ -63,13 +63,13 @@ def decode(options, models):
 def transforms(options, models):
     """The share of decoding that an online rotation of the widest layer takes."""
     plain, rotated = models / "decode-mxfp4", models / "decode-mxfp4-rotated"
-    if not rotated.exists():
+    if not (rotated / "config.json").exists():
         command = [options.python, HERE / "decode" / "model_files.py", "mxfp4", rotated, models / "unused.gguf"]
         subprocess.run([str(x) for x in command] + ["--rotation", "512"], check=True)
         (models / "unused.gguf").unlink(missing_ok=True)
 
     def rate(folder):
-        command = [options.walsh, "bench", "model", folder, "--rounds", "1", "--prompt", "16", "--json", "--quiet"]
+        command = [options.walsh, "bench", "model", folder, "--rounds", "1", "--prompt", "16", "--threads", "2", "--json", "--quiet"]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["decodeTokensPerSecond"]
 
     shares = [1 - rate(rotated) / rate(plain) for _ in range(5)]
@@ -78,7 +78,7 @@ def transforms(options, models):
 
 def training(options):
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [options.python, HERE / "training_step.py", "--walsh", options.walsh, "--width", "1024", "--rounds", "3",
+        command = [options.python, HERE / "training_step.py", "--walsh", options.walsh, "--width", "1024", "--rounds", "3", "--threads", "2",
                    "--recipes", "fp32", "nvfp4", "mxfp4-iht", "--measure", "fp32", "--output", file.name]  # fmt: skip
         subprocess.run([str(x) for x in command], check=True)
         rows = json.load(file)["rows"]

@@ -69,10 +69,10 @@ public struct CheckpointWeights: WeightSource {
   }
 
   public func inputStage(of group: LinearGroup) throws -> InputStage {
-    guard let quantization else { return InputStage() }
-    let path = group.layers[0]
     var stage = InputStage()
     stage.precision = activations
+    guard let quantization else { return stage }
+    let path = group.layers[0]
     if let stored = try transform(at: path, .input, className: "Linear", width: group.width) {
       stage.transform = stored
     }

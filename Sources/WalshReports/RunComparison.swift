@@ -52,6 +52,11 @@ public struct RunComparison: Sendable {
     }
     groups = order.map { Group(recipe: $0, runs: found[$0] ?? [:]) }
     self.base = base ?? first.configuration.recipe
+    let seeds = Set(found[self.base]?.keys.map(\.self) ?? [])
+    if let alone = order.first(where: { seeds.isDisjoint(with: found[$0]?.keys.map(\.self) ?? []) }), !seeds.isEmpty {
+      throw TrainingError(
+        alone, "no run has a seed of \(self.base), to which gaps are measured; train it with one of them.")
+    }
     if found[self.base] == nil {
       throw TrainingError(
         "base", "no run has the recipe “\(self.base)”; choose one of \(order.joined(separator: ", ")).")
@@ -103,7 +108,7 @@ public struct RunComparison: Sendable {
       )
     }
     let losses = groups.map { group in
-      let curves = group.runs.values.map(\.validationCurve)
+      let curves = group.runs.keys.sorted().compactMap { group.runs[$0]?.validationCurve }
       let steps = curves.first?.map(\.step) ?? []
       return Series(
         group.recipe,
@@ -127,7 +132,7 @@ public struct RunComparison: Sendable {
       groups.map { group in
         [
           "recipe": .string(group.recipe),
-          "seeds": .array(group.runs.keys.sorted().map { .number(JSONNumber(Int($0))) }),
+          "seeds": .array(group.runs.keys.sorted().map { .number(JSONNumber(Double($0))) }),
           "losses": numbers(group.losses), "gaps": numbers(gaps(of: group.recipe)),
           "curve": .array(
             gapCurve(of: group.recipe).map { ["step": .number(JSONNumber($0.step)), "gaps": numbers($0.gaps)] }),

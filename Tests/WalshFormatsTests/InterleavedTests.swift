@@ -286,4 +286,14 @@ struct InterleavedTests {
       }
     }
   }
+
+  @Test("A product over no columns is zero, and rows for E2M1 are not those for INT4")
+  func empty() throws {
+    let none = try #require(InterleavedMatrix(Quantizer(format: .mxfp4).pack(Tensor.zeros([4, 0]))))
+    #expect(none.multiply(Tensor.zeros([3, 0])) == Tensor.zeros([3, 4]))
+    let x = Tensor(shape: [16, 64], repeating: 0.5)
+    let floats = try #require(InterleavedMatrix(Quantizer(format: .mxfp4).pack(x)))
+    let integers = try #require(InterleavedMatrix(Quantizer(format: .int(4, group: 32)).pack(x)))
+    #expect(!floats.takesRows(for: integers) && floats.takesRows(for: floats))
+  }
 }

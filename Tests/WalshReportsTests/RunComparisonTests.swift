@@ -64,6 +64,7 @@ struct RunComparisonTests {
     #expect(message(sample + [run("fp8", seed: 1, [4, 3], batch: 4)]).contains("in batch"))
     #expect(message(sample + [run("fp8", seed: 1, [4])]).contains("no held-out loss at its end"))
     #expect(message(sample + [run("nvfp4", seed: 2, [4, 3])]).contains("nvfp4-2"))
+    #expect(message(sample + [run("fp8", seed: 9, [4, 3])]).contains("no run has a seed of bf16"))
     #expect(message(sample, base: "fp32").contains("no run has the recipe “fp32”"))
   }
 }

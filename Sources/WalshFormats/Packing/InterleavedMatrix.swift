@@ -121,7 +121,7 @@ public struct InterleavedMatrix: Sendable {
 
   /// Whether rows made for `other` multiply this matrix too.
   public func takesRows(for other: InterleavedMatrix) -> Bool {
-    columns == other.columns && layout.group == other.layout.group
+    columns == other.columns && layout.group == other.layout.group && layout.elements == other.layout.elements
       && layout.activationGroup == other.layout.activationGroup
   }
 
@@ -157,7 +157,7 @@ public struct InterleavedMatrix: Sendable {
     // Four panels meet a tile of activations in the second cache. Threads are awake in decoding, where products come one
     // after the other: worth one are 10 µs at 300 GOPS or 30 GB/s.
     let step = 4
-    let microseconds = Double(layout.paddedColumns * step) * max(Double(x.rows) * 1e-4, 3e-4)
+    let microseconds = Double(max(1, layout.paddedColumns) * step) * max(Double(x.rows) * 1e-4, 3e-4)
     return Tensor(shape: [x.rows / x.digits, rows]) { y in
       guard let y = y.baseAddress else { return }
       let items = (panels + step - 1) / step

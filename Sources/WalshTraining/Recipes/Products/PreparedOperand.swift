@@ -69,8 +69,10 @@ enum PreparedOperand: Sendable {
   /// their scales; groups are added in order. Other operands are decoded and multiplied in Float32. The two ways agree to
   /// the order of summation: a relative error of about 1e-6 · √contraction.
   func product(with other: PreparedOperand) -> Tensor {
-    if let a = codes, let b = other.codes, a.sharesGroups(with: b) { return b.multiply(a) }
-    return decodedProduct(with: other)
+    guard let a = codes, let b = other.codes, a.format.element == .e2m1, b.format.element == .e2m1,
+      let w = InterleavedMatrix(b), w.multiplies(a.format)
+    else { return decodedProduct(with: other) }
+    return w.multiply(QuantizedRows(a, for: w))
   }
 
   /// A·Bᵀ of the decoded operands, in Float32.
@@ -81,14 +83,5 @@ enum PreparedOperand: Sendable {
     case ((let a, true), (let b, true)): a.leftTransposedProduct(b)
     case ((let a, true), (let b, false)): a.transposed().matmulTransposed(b)
     }
-  }
-}
-
-extension PackedMatrix {
-  /// Whether `PackedMatrix.multiply` takes both: E2M1 in equal groups.
-  fileprivate func sharesGroups(with other: PackedMatrix) -> Bool {
-    let size = format.groupSize(columns: columns)
-    return format.element == .e2m1 && other.format.element == .e2m1 && (size == 16 || size % 32 == 0)
-      && size == other.format.groupSize(columns: columns)
   }
 }
