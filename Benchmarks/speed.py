@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 
+from machine import clock, processor, version
+
 HERE = pathlib.Path(__file__).parent
 # FFHT's times on the reference machine, in µs, and what our transforms should take.
 FWHT = {128: (0.024, 0.020), 1024: (0.20, 0.165), 4096: (0.90, 0.75), 16384: (4.5, 3.7), 1 << 20: (500, 400)}
@@ -109,15 +111,11 @@ def main():
     print("| measure | reach | beyond | measured |\n|:---|---:|---:|---:|")
     for name, reach, beyond, value in rows:
         print(f"| {name} | {reach} | {beyond} | {text(value)} |")
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps({
         "rows": [dict(zip(("measure", "reach", "beyond", "measured"), row)) for row in rows], "load": load,
-        "clockMHz": [float(line.split(":")[1]) for line in lines if line.startswith("cpu MHz")],
-        "processor": next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown"),
-        "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout.strip(),
-        "swift": subprocess.run(["swift", "--version"], capture_output=True, text=True).stdout.splitlines()[0],
+        "clockMHz": clock(), "processor": processor(), "commit": version(["git", "rev-parse", "--short", "HEAD"]),
+        "swift": version(["swift", "--version"]),
     }, indent=1) + "\n")  # fmt: skip
 
 

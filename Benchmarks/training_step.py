@@ -11,11 +11,12 @@ measure.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import tempfile
 import time
+
+from machine import processor
 
 LAYERS, HEAD, VOCABULARY, CONTEXT, BATCH = 4, 64, 512, 256, 8
 STEPS, WARM = 8, 2
@@ -144,7 +145,7 @@ def main():
     for row in rows:
         print(f"| {row['name']} | {row['milliseconds']:.0f} | {row['ratio']:.2f} |")
     if options.output:
-        report = {"machine": platform.processor(), "load": os.getloadavg(), "threads": options.threads,
+        report = {"processor": processor(), "load": os.getloadavg(), "threads": options.threads,
                   "width": options.width, "rows": rows, "seconds": seconds}  # fmt: skip
         with open(options.output, "w") as file:
             json.dump(report, file, indent=2)

@@ -20,7 +20,10 @@ import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+
+from machine import clock, processor, version  # noqa: E402
 
 
 def measure(command):
@@ -28,30 +31,6 @@ def measure(command):
     if result.returncode:
         raise SystemExit(f"{command[0]} failed:\n{result.stderr}")
     return json.loads(result.stdout)
-
-
-def clock():
-    """The clock of each core in MHz, where Linux says it."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return [round(float(line.split(":")[1])) for line in lines if line.startswith("cpu MHz")]
-    except OSError:
-        return []
-
-
-def processor():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
-def version(command):
-    try:
-        return subprocess.run(command, capture_output=True, text=True, cwd=HERE).stdout.splitlines()[0]
-    except (OSError, IndexError):
-        return "unknown"
 
 
 def main():

@@ -37,26 +37,10 @@ INLINE float FN(sum)(V x) {
   return (quarter.x + quarter.z) + (quarter.y + quarter.w);
 }
 
-/// exp(x) for x <= 0, as activations_impl.h computes it; NaN stays, below -104 becomes 0.
-INLINE V FN(exp)(V x) {
-  const V shift = 0x1.8p23f;
-  x = x < (V)-104 ? (V)-104 : x;
-  V shifted = x * 1.44269504f + shift;
-  V n = shifted - shift;
-  V r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-  V p = 1.98756915e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = (p * r * r + r) + 1;
-  I exponent = (I)shifted - 0x4B400000;
-  I half = exponent >> 1;
-  V first = (V)((half + 127) << 23);
-  V second = (V)((exponent - half + 127) << 23);
-  return p * first * second;
-}
+#define REAL V
+#define INTEGER I
+#define EXP FN(exp)
+#include "exp_impl.h"
 
 /// scores[r][j] = q[r] . key j for low <= j < high.
 static __attribute__((noinline)) void FN(scores)(const float *const q[QUAD], size_t d, const float *keys, size_t stride,

@@ -41,7 +41,7 @@ INLINE void body_avx2(const int T, size_t width, size_t first, size_t half, cons
       UNROLL for (int t = 0; t < T; t++) s[t] = _mm256_set1_epi32(header[t]);
       x += 2 * width;
       for (size_t i = 0; i < o->vectors; i += 2) {
-        // Sixteen columns fit 16 bits: eight products of a lane are at most 8 * 24 * 127.
+        // Sixteen columns fit 16 bits: eight products of a lane are at most 8 * 24 * 128.
         __m256i words[4];
         UNROLL for (int v = 0; v < 2; v++, codes += 64, x += 2 * width) {
           const int *q = x + first;

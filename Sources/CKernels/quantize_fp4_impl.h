@@ -70,12 +70,11 @@ INLINE void FN(fp4_vector)(const float *x, float operand, int divides, float val
 // The n < W values at the end of a row.
 INLINE void FN(fp4_rest)(const float *x, size_t n, float operand, int divides, float value, const uint32_t *words,
                          uint8_t *codes, float *y) {
-  float padded[W] = {0}, rounded[W];
-  uint32_t padded_words[W] = {0};
+  float values[W], rounded[W];
+  uint32_t random[W];
   uint8_t packed[W / 2];
-  memcpy(padded, x, n * sizeof(float));
-  if (words) memcpy(padded_words, words, n * sizeof(uint32_t));
-  FN(fp4_vector)(padded, operand, divides, value, words ? padded_words : NULL, codes ? packed : NULL, rounded);
+  FN(fp4_vector)(FN(whole)(x, n, values), operand, divides, value, FN(whole_words)(words, n, random),
+                 codes ? packed : NULL, rounded);
   if (codes) {
     if (n % 2) packed[n / 2] &= 15;
     memcpy(codes, packed, (n + 1) / 2);

@@ -43,6 +43,19 @@ INLINE FN(f) FN(uniform)(const uint32_t *words) {
   return __builtin_convertvector((FN(i))(*(const FN(uu) *)words >> 8), FN(f)) * 0x1p-24f;
 }
 
+// The W values at x, or in `buffer` a copy of the `count` < W that there are, with zeros behind.
+INLINE const float *FN(whole)(const float *x, size_t count, float buffer[W]) {
+  if (count >= W) return x;
+  memset(buffer, 0, W * sizeof(float));
+  return memcpy(buffer, x, count * sizeof(float));
+}
+// The same for random words; NULL where there are none.
+INLINE const uint32_t *FN(whole_words)(const uint32_t *words, size_t count, uint32_t buffer[W]) {
+  if (!words || count >= W) return words;
+  memset(buffer, 0, W * sizeof(uint32_t));
+  return memcpy(buffer, words, count * sizeof(uint32_t));
+}
+
 #include "quantize_fp4_impl.h"
 #include "quantize_fp4_scales_impl.h"
 #include "quantize_random_impl.h"

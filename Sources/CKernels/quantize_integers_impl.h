@@ -31,15 +31,11 @@ INLINE void FN(integers)(const float *x, size_t n, float scale, float zero, floa
   float low = 0 - zero;
   for (size_t i = 0; i < n; i += W) {
     size_t count = n - i < W ? n - i : W;
-    float padded[W] = {0}, rounded[W];
-    uint32_t padded_words[W] = {0};
+    float values[W], rounded[W];
+    uint32_t random[W];
     uint8_t bytes[W];
-    const float *p = x + i;
-    const uint32_t *w = words ? words + i : NULL;
-    if (count < W) {
-      p = memcpy(padded, p, count * sizeof(float));
-      if (words) w = memcpy(padded_words, w, count * sizeof(uint32_t));
-    }
+    const float *p = FN(whole)(x + i, count, values);
+    const uint32_t *w = FN(whole_words)(words ? words + i : NULL, count, random);
     FN(f) v = FN(load)(p) / scale;
     v = words ? FN(integer_random)(v, FN(uniform)(w), low, top - zero) : FN(integer)(v, low, top - zero);
     if (codes) {

@@ -17,7 +17,7 @@ extension Quantizer {
     let bytes = [UInt8](unsafeUninitializedCapacity: rows * groups) { bytes, count in
       x.withUnsafeBufferPointer { x in
         guard let input = x.baseAddress, let bytes = bytes.baseAddress else { return }
-        Parallel.forEachChunk(of: rows, size: chunkRows(columns: columns)) { range in
+        Parallel.forEachChunk(ofRows: rows, columns: columns) { range in
           let first = range.lowerBound
           walsh_fp4_scales(
             isa.rawValue, input + first * columns, range.count, columns, rule, tensorScale ?? 1,
@@ -63,7 +63,7 @@ extension Quantizer {
           guard let input = w.baseAddress, let codes = codes.baseAddress, let scales = scales.baseAddress else {
             return
           }
-          Parallel.forEachChunk(of: rows, size: chunkRows(columns: columns)) { chunk in
+          Parallel.forEachChunk(ofRows: rows, columns: columns) { chunk in
             forEachBand(of: chunk, columns: columns) { band in
               let first = band.lowerBound
               walsh_fp4_scales(
@@ -94,7 +94,7 @@ extension Quantizer {
     return x.withUnsafeBufferPointer { input in
       Tensor(shape: x.shape) { output in
         guard let input = input.baseAddress, let output = output.baseAddress else { return }
-        Parallel.forEachChunk(of: rows, size: chunkRows(columns: columns)) { chunk in
+        Parallel.forEachChunk(ofRows: rows, columns: columns) { chunk in
           withUnsafeTemporaryAllocation(of: UInt8.self, capacity: max(1, chunk.count * groups)) { buffer in
             guard let scales = buffer.baseAddress else { return }
             forEachBand(of: chunk, columns: columns) { band in
@@ -131,7 +131,7 @@ extension Quantizer {
           guard let input = input.baseAddress, let output = output.baseAddress, let bytes = bytes.baseAddress else {
             return
           }
-          Parallel.forEachChunk(of: scales.rows, size: chunkRows(columns: columns)) { range in
+          Parallel.forEachChunk(ofRows: scales.rows, columns: columns) { range in
             if let kernel {
               let first = range.lowerBound
               kernel.round(
@@ -167,7 +167,7 @@ extension Quantizer {
           guard let input = w.baseAddress, let codes = codes.baseAddress, let bytes = bytes.baseAddress else {
             return
           }
-          Parallel.forEachChunk(of: scales.rows, size: chunkRows(columns: columns)) { range in
+          Parallel.forEachChunk(ofRows: scales.rows, columns: columns) { range in
             if let kernel {
               let first = range.lowerBound
               kernel.encode(

@@ -22,7 +22,7 @@ extension Quantizer {
         zeroPoints.withUnsafeMutableBufferPointer { zeroPoints in
           guard let base = x.baseAddress, x.count > 0 else { return }
           let bands = (rows + height - 1) / height
-          Parallel.forEachChunk(of: bands, size: chunkRows(columns: columns * height)) { range in
+          Parallel.forEachChunk(ofRows: bands, columns: columns * height) { range in
             for band in range {
               let first = band * height
               let bandRows = min(height, rows - first)
@@ -57,7 +57,7 @@ extension Quantizer {
     return x.withUnsafeBufferPointer { input in
       Tensor(shape: x.shape) { output in
         guard let input = input.baseAddress, let output = output.baseAddress else { return }
-        Parallel.forEachChunk(of: scales.rows, size: chunkRows(columns: columns)) { range in
+        Parallel.forEachChunk(ofRows: scales.rows, columns: columns) { range in
           for row in range {
             for group in 0..<scales.groupsPerRow {
               let codec = scales.codec(row: row, group: group)
@@ -82,7 +82,7 @@ extension Quantizer {
     w.withUnsafeBufferPointer { w in
       codes.withUnsafeMutableBufferPointer { codes in
         guard let base = codes.baseAddress else { return }
-        Parallel.forEachChunk(of: rows, size: chunkRows(columns: columns)) { range in
+        Parallel.forEachChunk(ofRows: rows, columns: columns) { range in
           withUnsafeTemporaryAllocation(of: UInt8.self, capacity: columns) { line in
             guard let start = line.baseAddress else { return }
             for row in range {

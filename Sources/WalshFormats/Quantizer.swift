@@ -88,6 +88,3 @@ public struct Quantizer: Sendable {
       "Scales of \(scales.format) for \(scales.rows) × \(scales.columns) do not fit \(format) and \(x.shape).")
   }
 }
-
-/// The rows of a parallel loop's item: enough to be worth a thread, a function of the problem alone.
-func chunkRows(columns: Int) -> Int { max(1, (1 << 16) / max(1, columns)) }

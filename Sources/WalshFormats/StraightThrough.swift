@@ -88,7 +88,7 @@ extension Quantizer {
         gradient.withUnsafeBufferPointer { g in
           lower.withUnsafeMutableBufferPointer { lower in
             upper.withUnsafeMutableBufferPointer { upper in
-              Parallel.forEachChunk(of: lineCount, size: chunkRows(columns: line)) { range in
+              Parallel.forEachChunk(ofRows: lineCount, columns: line) { range in
                 for row in range {
                   for group in 0..<(line + size - 1) / size {
                     let start = row * line + group * size

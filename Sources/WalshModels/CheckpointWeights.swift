@@ -14,7 +14,7 @@ public struct CheckpointWeights: WeightSource {
   ///   - checkpoint: the folder.
   ///   - architecture: what the folder holds; shapes are checked against it.
   ///   - quantization: how it is quantized; nil when it is not.
-  ///   - activations: in what numbers activations in full precision meet four-bit weights.
+  ///   - activations: in what numbers activations in full precision meet four-bit and bfloat16 weights.
   public init(
     _ checkpoint: Checkpoint, architecture: Architecture, quantization: QuantizationConfiguration?,
     activations: ActivationPrecision = .float32
@@ -25,6 +25,7 @@ public struct CheckpointWeights: WeightSource {
     shapes = Dictionary(uniqueKeysWithValues: architecture.parameters.map { ($0.name, $0.shape) })
   }
 
+  /// The tensor `name` in Float32, of the shape that the architecture gives it.
   public func tensor(_ name: String) throws -> Tensor { try stored(name).tensor(checkingFinite: true) }
 
   /// The tensor `name`, of the shape that the architecture gives it.
@@ -120,7 +121,7 @@ extension LanguageModel {
   ///
   /// - Parameters:
   ///   - checkpoint: the folder.
-  ///   - activations: in what numbers activations in full precision meet four-bit weights.
+  ///   - activations: in what numbers activations in full precision meet four-bit and bfloat16 weights.
   /// - Throws: `CheckpointError` for a folder that is no model, misses tensors or contradicts itself.
   public init(_ checkpoint: Checkpoint, activations: ActivationPrecision = .float32) throws {
     let configuration = try checkpoint.configuration()

@@ -92,8 +92,8 @@ struct PatternReportTests {
     let chart = StackedBarChart(
       title: "T", axis: "share, %", parts: ["a", "b", "rest"],
       groups: [
-        StackedBarChart.Group(
-          "G & H", [StackedBarChart.Bar("one", [0.25, 0.75, 0]), StackedBarChart.Bar("two", [0, 0, 1])])
+        GroupedRows.Group(
+          "G & H", [GroupedRows.Row("one", [0.25, 0.75, 0]), GroupedRows.Row("two", [0, 0, 1])])
       ])
     let svg = chart.svg.standalone
     #expect(parseError(svg) == nil)
@@ -113,7 +113,7 @@ struct PatternReportTests {
   func dots() {
     let chart = DotChart(
       title: "T", axis: "error", series: ["a", "b"],
-      groups: [DotChart.Group("G", [DotChart.Row("one", [0.1, 0.2]), DotChart.Row("two", [.nan, 0])])])
+      groups: [GroupedRows.Group("G", [GroupedRows.Row("one", [0.1, 0.2]), GroupedRows.Row("two", [.nan, 0])])])
     let svg = chart.svg.standalone
     #expect(parseError(svg) == nil)
     #expect(svg.contains("G, one, a: 0.100") && svg.contains("G, one, b: 0.200"))

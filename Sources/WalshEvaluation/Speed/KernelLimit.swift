@@ -1,5 +1,5 @@
 import CKernels
-import Foundation
+import WalshFormats
 import WalshTensor
 
 /// What bounds a kernel, apart from copying memory: measured beside it, in the same rounds.
@@ -19,10 +19,10 @@ public enum KernelLimit: String, CaseIterable, Sendable {
       // Whole pieces of 64 KiB, cut among the threads.
       let piece = 64 << 10
       let pieces = max(1, kernel.workingSet / piece)
-      let memory = LargeMemory(count: pieces * piece)
+      let memory = AlignedBytes(count: pieces * piece) { $0.initialize(repeating: 0x5A, count: pieces * piece) }
       return (
         Double(pieces * piece),
-        { Parallel.forEach(pieces, grain: 16) { keep(walsh_read(memory.base + $0 * piece, piece)) } }
+        { Parallel.forEach(pieces, grain: 16) { keep(walsh_read(memory.bytes + $0 * piece, piece)) } }
       )
     case .integerDot:
       let isa = InstructionSet.best.rawValue
@@ -56,16 +56,3 @@ public struct KernelLimitResult: Sendable, Hashable {
 /// Uses a value, so that computing it is not left out.
 @inline(never)
 private func keep(_ value: UInt64) {}
-
-/// Memory of the kind that weights lie in, filled with something.
-private final class LargeMemory {
-  let base: UnsafeMutableRawPointer
-
-  init(count: Int) {
-    guard let memory = walsh_allocate(count) else { preconditionFailure("There is no memory for \(count) bytes.") }
-    memset(memory, 0x5A, count)
-    base = memory
-  }
-
-  deinit { free(base) }
-}

@@ -1,21 +1,23 @@
 import CKernels
 import Foundation
 
-/// Immutable bytes that begin on a line of the cache, so that no vector of 64 bytes crosses one.
-final class AlignedBytes: @unchecked Sendable {
-  let base: UnsafeRawPointer
-  let count: Int
+/// Immutable bytes that begin on a line of the cache, so that no vector of 64 bytes crosses one; from 4 MiB on in large
+/// pages where the system has them.
+public final class AlignedBytes: @unchecked Sendable {
+  private let base: UnsafeMutableRawPointer
+  /// The number of bytes.
+  public let count: Int
 
   /// Allocates `count` bytes that `initialize` fills.
-  init(count: Int, initialize: (UnsafeMutablePointer<UInt8>) -> Void) {
+  public init(count: Int, initialize: (UnsafeMutablePointer<UInt8>) -> Void) {
     guard let memory = walsh_allocate(count) else { preconditionFailure("There is no memory for \(count) bytes.") }
     initialize(memory.bindMemory(to: UInt8.self, capacity: max(1, count)))
-    base = UnsafeRawPointer(memory)
+    base = memory
     self.count = count
   }
 
-  deinit { free(UnsafeMutableRawPointer(mutating: base)) }
+  deinit { free(base) }
 
   /// The first byte. Valid as long as this object is.
-  var bytes: UnsafePointer<UInt8> { base.assumingMemoryBound(to: UInt8.self) }
+  public var bytes: UnsafePointer<UInt8> { UnsafePointer(base.assumingMemoryBound(to: UInt8.self)) }
 }

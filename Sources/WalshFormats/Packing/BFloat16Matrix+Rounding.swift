@@ -36,13 +36,9 @@ extension BFloat16Matrix {
           x.bits.withUnsafeBufferPointer { tokens in
             guard let output = y.baseAddress else { return }
             guard let input = tokens.baseAddress, let w = bits.baseAddress else { return y.initialize(repeating: 0) }
-            let tiles = (rows + Self.tileRows - 1) / Self.tileRows
             // 50 µs of one core are about 4 million multiply-adds.
-            let work = max(1, Self.tileRows * columns * max(4, x.rows))
-            Parallel.forEach(tiles, grain: 1 + 4_000_000 / work) { tile in
-              let first = tile * Self.tileRows
-              walsh_bfloat16_pairs_rows(
-                w + first * columns, min(Self.tileRows, rows - first), input, x.rows, columns, output + first, rows)
+            forEachTile(tokens: x.rows, grain: 4_000_000) { first, count in
+              walsh_bfloat16_pairs_rows(w + first * columns, count, input, x.rows, columns, output + first, rows)
             }
           }
         }

@@ -18,7 +18,7 @@ public struct BFloat16Matrix: Hashable, Sendable {
 
   /// The rows of W that one item of a parallel product takes; a constant, so that the work is cut the same way for any
   /// thread count. With 4096 columns they fill half of a second-level cache, and every token passes over them.
-  static let tileRows = 64
+  private static let tileRows = 64
 
   /// A matrix of the bfloat16 values `bits`, row-major, `rows · columns` of them.
   public init(bits: [UInt16], rows: Int, columns: Int) {
@@ -74,17 +74,24 @@ public struct BFloat16Matrix: Hashable, Sendable {
         bits.withUnsafeBufferPointer { bits in
           guard let output = y.baseAddress else { return }
           guard let input = x.baseAddress, let w = bits.baseAddress else { return y.initialize(repeating: 0) }
-          let tiles = (rows + Self.tileRows - 1) / Self.tileRows
           // 50 µs of one core are about 2 million multiply-adds, or half a million weights from memory.
-          let work = max(1, Self.tileRows * columns * max(4, tokens))
-          Parallel.forEach(tiles, grain: 1 + 2_000_000 / work) { tile in
-            let first = tile * Self.tileRows
+          forEachTile(tokens: tokens, grain: 2_000_000) { first, count in
             walsh_bfloat16_dot_rows(
-              instructions.rawValue, w + first * columns, min(Self.tileRows, rows - first), input, tokens, columns,
-              output + first, rows)
+              instructions.rawValue, w + first * columns, count, input, tokens, columns, output + first, rows)
           }
         }
       }
     }.reshaped(to: x.shape.dropLast() + [rows]).recorded(from: x) { _ in { $0.matmul(unpacked()) } }
+  }
+
+  /// Calls `body` with the first row of every tile of W and the number of its rows, on several threads.
+  ///
+  /// - Parameter grain: the multiply-adds worth a thread; reading W costs as much as four tokens.
+  func forEachTile(tokens: Int, grain: Int, _ body: (_ first: Int, _ count: Int) -> Void) {
+    let work = max(1, Self.tileRows * columns * max(4, tokens))
+    Parallel.forEach((rows + Self.tileRows - 1) / Self.tileRows, grain: 1 + grain / work) { tile in
+      let first = tile * Self.tileRows
+      body(first, min(Self.tileRows, rows - first))
+    }
   }
 }

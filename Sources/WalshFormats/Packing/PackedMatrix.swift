@@ -57,7 +57,7 @@ public struct PackedMatrix: Hashable, Sendable {
   public func unpacked() -> Tensor {
     Tensor(shape: [rows, columns]) { y in
       guard let base = y.baseAddress else { return }
-      Parallel.forEachChunk(of: rows, size: chunkRows(columns: columns)) { range in
+      Parallel.forEachChunk(ofRows: rows, columns: columns) { range in
         unpack(rows: range, into: base + range.lowerBound * columns)
       }
     }

@@ -56,6 +56,7 @@ public struct PackedRows: AttentionOperand, Sendable {
     }.reshaped(to: [rowCount, columns])
   }
 
+  /// A head of some rows, decoded into `scratch`.
   public func withTile(
     rows: Range<Int>, columns: Range<Int>, scratch: UnsafeMutablePointer<Float>,
     _ body: (_ tile: UnsafePointer<Float>, _ stride: Int) -> Void

@@ -8,7 +8,7 @@ public struct InputStage: Sendable {
   public var transform: (any LinearTransform)?
   /// How the transformed activation is quantized; nil for full precision.
   public var activation: ActivationQuantizer?
-  /// In what numbers activations in full precision meet four-bit weights.
+  /// In what numbers activations in full precision meet four-bit and bfloat16 weights.
   public var precision = ActivationPrecision.float32
 
   /// A stage that leaves the activation as it is, unless told otherwise.

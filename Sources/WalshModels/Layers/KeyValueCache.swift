@@ -50,6 +50,7 @@ public struct CachedRows: AttentionOperand {
   /// All rows in full precision, shape `[rowCount, columns]`.
   public func unpacked() -> Tensor { packed?.unpacked() ?? buffer.rows(0..<rowCount) }
 
+  /// A head of some rows, decoded into `scratch` where the cache is quantized.
   public func withTile(
     rows: Range<Int>, columns: Range<Int>, scratch: UnsafeMutablePointer<Float>,
     _ body: (_ tile: UnsafePointer<Float>, _ stride: Int) -> Void

@@ -54,28 +54,28 @@ public struct Linear: Sendable {
 
   /// x·Wᵀ + b; the last extent of `x` is the number of inputs.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    let product =
-      switch weight {
-      case .dense(let w): x.matmulTransposed(w)
-      case .interleaved(let w): w.multiply(x)
-      case .bfloat16(let w): w.multiply(x)
-      case .packed(let w): w.multiply(x)
-      case .custom(let w, let multiply): multiply(x, w)
-      }
-    return bias.map { product.addingToRows($0) } ?? product
+    switch weight {
+    case .dense(let w): biased(x.matmulTransposed(w))
+    case .interleaved(let w): biased(w.multiply(x))
+    case .bfloat16(let w): biased(w.multiply(x))
+    case .packed(let w): biased(w.multiply(x))
+    case .custom(let w, let multiply): biased(multiply(x, w))
+    }
   }
 
   /// x·Wᵀ + b for what the layer's input stage made for it.
   public func callAsFunction(_ input: LayerInput) -> Tensor {
     switch (input, weight) {
-    case (.rounding(let x), .bfloat16(let w)):
-      let product = w.multiply(rounding: x)
-      return bias.map { product.addingToRows($0) } ?? product
-    case (.values(let x), _), (.rounding(let x), _): return self(x)
+    case (.rounding(let x), .bfloat16(let w)): biased(w.multiply(rounding: x))
+    case (.values(let x), _), (.rounding(let x), _): self(x)
     case (.rows(let x, let leading), .interleaved(let w)):
-      let product = w.multiply(x).reshaped(to: leading + [w.rows])
-      return bias.map { product.addingToRows($0) } ?? product
+      biased(w.multiply(x).reshaped(to: leading + [w.rows]))
     case (.rows, _): preconditionFailure("Integer activations are made for layers with four-bit weights only.")
     }
+  }
+
+  /// A product with b added to its rows.
+  private func biased(_ product: Tensor) -> Tensor {
+    bias.map { product.addingToRows($0) } ?? product
   }
 }

@@ -8,28 +8,27 @@ extension PatternStudy {
       title: "Where the outliers lie", axis: "observations, %",
       parts: ["in rows", "in columns", "nowhere in particular"],
       groups: Self.tensors.map { tensor in
-        StackedBarChart.Group(
+        GroupedRows.Group(
           headings[tensor.name] ?? tensor.name,
           kinds.map { kind in
             let counted = shares(of: tensor.pattern, kind: kind)
-            return StackedBarChart.Bar(kind, OutlierPattern.allCases.map { counted[$0] ?? 0 })
+            return GroupedRows.Row(kind, OutlierPattern.allCases.map { counted[$0] ?? 0 })
           })
       })
     return [places] + settings.formats.indices.map(errorPlot)
   }
 
   private func errorPlot(format: Int) -> any Plot {
-    let modes: [ProductMode] = [.none, .hadamard, .outerHadamard, .extractLeft, .extractRight, .extractLeftColumns]
-    return DotChart(
+    DotChart(
       title: "Error of each product in \(settings.formats[format].name)", axis: "relative error",
-      series: modes.map(\.label) + ["AdaHOP Lv1"],
+      series: ProductMode.shown.map(\.label) + ["AdaHOP Lv1"],
       groups: ProductSlot.allCases.map { slot in
-        DotChart.Group(
+        GroupedRows.Group(
           slot.label.prefix(1).uppercased() + slot.label.dropFirst(),
           kinds.map { kind in
             let measured = errors(of: slot, kind: kind, format: format)
-            return DotChart.Row(
-              kind, modes.map { measured[$0] } + [error(of: slot, kind: kind, format: format, by: .lv1)])
+            return GroupedRows.Row(
+              kind, ProductMode.shown.map { measured[$0] } + [error(of: slot, kind: kind, format: format, by: .lv1)])
           })
       })
   }

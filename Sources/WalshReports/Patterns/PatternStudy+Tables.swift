@@ -27,13 +27,10 @@ extension PatternStudy {
       })
   }
 
-  /// The error of every mode for each product and pair of patterns, the best mode, and what AdaHOP's tables choose.
+  /// The error of the shown modes for each product and pair of patterns, the best of all modes, and what AdaHOP's tables choose.
   public func errorTable(format: Int) -> Table {
-    let shown: [ProductMode] = [
-      .none, .hadamard, .outerHadamard, .extractLeft, .extractRight, .extractLeftColumns,
-    ]
     var columns = [Table.Column("product", .leading), Table.Column("A, B", .leading), Table.Column("layers")]
-    columns += shown.map { Table.Column($0.label) }
+    columns += ProductMode.shown.map { Table.Column($0.label) }
     columns += [Table.Column("best", .leading), Table.Column("AdaHOP", .leading)]
     return Table(
       columns: columns,
@@ -44,7 +41,7 @@ extension PatternStudy {
           Table.Cell(group.slot.label), Table.Cell("\(group.pair.left.label), \(group.pair.right.label)"),
           Table.Cell("\(group.layers)"),
         ]
-        row += shown.map { Table.Cell(Figure.significant(errors[$0], 3), $0 == best ? .best : .none) }
+        row += ProductMode.shown.map { Table.Cell(Figure.significant(errors[$0], 3), $0 == best ? .best : .none) }
         row += [Table.Cell(best?.label ?? "–"), Table.Cell(Self.choice(for: group.pair, in: group.slot))]
         return row
       })
@@ -122,6 +119,11 @@ extension ProductSlot {
 }
 
 extension ProductMode {
+  /// The modes that have a column or a dot of their own.
+  static let shown: [ProductMode] = [
+    .none, .hadamard, .outerHadamard, .extractLeft, .extractRight, .extractLeftColumns,
+  ]
+
   /// The mode in AdaHOP's abbreviations: I and O for the axis that is rotated, HT for the transform, OE for extraction.
   var label: String {
     switch self {

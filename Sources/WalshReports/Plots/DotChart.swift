@@ -1,36 +1,15 @@
 /// A row of dots for each thing, one dot for each way to do it: which way is best where.
 public struct DotChart: Plot {
-  /// One row.
-  public struct Row: Sendable, Hashable {
-    public let name: String
-    /// A value for each series; NaN leaves its dot out.
-    public let values: [Double]
-
-    public init(_ name: String, _ values: [Double]) {
-      self.name = name
-      self.values = values
-    }
-  }
-
-  /// Rows under a heading.
-  public struct Group: Sendable, Hashable {
-    public let heading: String
-    public let rows: [Row]
-
-    public init(_ heading: String, _ rows: [Row]) {
-      self.heading = heading
-      self.rows = rows
-    }
-  }
-
   public let title: String
   /// What the values are, with their unit; they are spaced by their logarithm, and those that have none left out.
   public let axis: String
   /// The names of the series.
   public let series: [String]
-  public let groups: [Group]
+  /// The rows, a value for each series; NaN leaves its dot out.
+  public let groups: [GroupedRows.Group]
 
-  public init(title: String, axis: String, series: [String], groups: [Group]) {
+  /// - Precondition: every row has a value for each series.
+  public init(title: String, axis: String, series: [String], groups: [GroupedRows.Group]) {
     precondition(
       groups.flatMap(\.rows).allSatisfy { $0.values.count == series.count }, "Every row has \(series.count) values.")
     self.title = title
@@ -40,9 +19,7 @@ public struct DotChart: Plot {
   }
 
   public var svg: SVG {
-    let rows = GroupedRows(
-      groups.map { GroupedRows.Group(heading: $0.heading, names: $0.rows.map(\.name)) }, rowHeight: 24,
-      legend: series, figures: [""])
+    let rows = GroupedRows(groups, rowHeight: 24, legend: series, figures: [""])
     var drawing = SVG(heading: title, summary: summary, height: rows.bottom + 48)
     drawing.legend(series, x: 0, y: PlotLayout.headingHeight, width: PlotLayout.width) { drawing, index, x, y in
       drawing.marker(index, x + 9, y, radius: 5, "dot \(PlotStyle.series(index))")

@@ -1,38 +1,17 @@
 /// Bars of equal length cut into parts: how often each of a few things is the case, for rows in groups.
 public struct StackedBarChart: Plot {
-  /// One bar.
-  public struct Bar: Sendable, Hashable {
-    public let name: String
-    /// The share of each part, from 0 to 1.
-    public let shares: [Double]
-
-    public init(_ name: String, _ shares: [Double]) {
-      self.name = name
-      self.shares = shares
-    }
-  }
-
-  /// Bars under a heading.
-  public struct Group: Sendable, Hashable {
-    public let heading: String
-    public let bars: [Bar]
-
-    public init(_ heading: String, _ bars: [Bar]) {
-      self.heading = heading
-      self.bars = bars
-    }
-  }
-
   public let title: String
   /// Whose shares these are.
   public let axis: String
   /// The names of the parts from the left; the last is what remains, and grey.
   public let parts: [String]
-  public let groups: [Group]
+  /// The bars; a value is the share of a part, from 0 to 1.
+  public let groups: [GroupedRows.Group]
 
-  public init(title: String, axis: String, parts: [String], groups: [Group]) {
+  /// - Precondition: every row has a share for each part.
+  public init(title: String, axis: String, parts: [String], groups: [GroupedRows.Group]) {
     precondition(
-      groups.flatMap(\.bars).allSatisfy { $0.shares.count == parts.count }, "Every bar has \(parts.count) shares.")
+      groups.flatMap(\.rows).allSatisfy { $0.values.count == parts.count }, "Every bar has \(parts.count) shares.")
     self.title = title
     self.axis = axis
     self.parts = parts
@@ -40,10 +19,8 @@ public struct StackedBarChart: Plot {
   }
 
   public var svg: SVG {
-    let figures = groups.map { $0.bars.map { $0.shares.map { Figure.fixed(100 * $0, 0) }.joined(separator: " · ") } }
-    let rows = GroupedRows(
-      groups.map { GroupedRows.Group(heading: $0.heading, names: $0.bars.map(\.name)) }, rowHeight: 24, legend: parts,
-      figures: figures.joined().map(\.self))
+    let figures = groups.map { $0.rows.map { $0.values.map { Figure.fixed(100 * $0, 0) }.joined(separator: " · ") } }
+    let rows = GroupedRows(groups, rowHeight: 24, legend: parts, figures: figures.joined().map(\.self))
     var drawing = SVG(heading: title, summary: summary, height: rows.bottom + 48)
     drawing.legend(parts, x: 0, y: PlotLayout.headingHeight, width: PlotLayout.width) { drawing, part, x, y in
       drawing.rect(x: x + 2, y: y - 6, width: 14, height: 12, style(part))
@@ -52,10 +29,10 @@ public struct StackedBarChart: Plot {
     drawing.horizontalAxis(scale, y: rows.bottom, title: axis)
     rows.drawNames(in: &drawing)
     for (index, group) in groups.enumerated() {
-      for (row, bar) in group.bars.enumerated() {
+      for (row, bar) in group.rows.enumerated() {
         let middle = rows.middle(group: index, row: row)
         var start = 0.0
-        for (part, share) in bar.shares.enumerated() where share > 0 {
+        for (part, share) in bar.values.enumerated() where share > 0 {
           let (x, end) = (scale.position(100 * start), scale.position(100 * (start + share)))
           drawing.rect(
             x: x, y: middle - 8, width: max(1, end - x - 1), height: 16, style(part),
@@ -74,8 +51,8 @@ public struct StackedBarChart: Plot {
 
   private var summary: String {
     let list = groups.map { group in
-      let bars = group.bars.map { bar in
-        let shares = zip(parts, bar.shares).map { "\($0) \(Figure.percent($1, 0))" }.joined(separator: ", ")
+      let bars = group.rows.map { bar in
+        let shares = zip(parts, bar.values).map { "\($0) \(Figure.percent($1, 0))" }.joined(separator: ", ")
         return "\(bar.name) \(shares)"
       }
       return "\(group.heading): \(bars.joined(separator: "; "))"

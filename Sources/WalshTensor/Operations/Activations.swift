@@ -39,7 +39,7 @@ extension Tensor {
       { gradient in
         let density = x.mapValues { -0.5 * $0 * $0 }.exp() * 0.398_942_28
         let slope = x.combineValues(with: density) { 0.5 * (1 + erf($0 * Float(0.5).squareRoot())) + $0 * $1 }
-        return gradient.combineValues(with: slope) { $0 * $1 }
+        return gradient * slope
       }
     }
   }
@@ -63,7 +63,7 @@ extension Tensor {
     return combineValues(with: s) { $0 * $1 }.recorded(from: self, operation: operation) { x in
       { gradient in
         let slope = x.combineValues(with: s) { $1 + $0 * $1 * (1 - $1) * derivative($0) }
-        return gradient.combineValues(with: slope) { $0 * $1 }
+        return gradient * slope
       }
     }
   }
@@ -91,7 +91,7 @@ extension Tensor {
   public func softplus() -> Tensor {
     let tail = mapValues { -abs($0) }.mapValues(by: walsh_exp)
     return combineValues(with: tail) { max($0, 0) + log1p($1) }.recorded(from: self) { x in
-      { gradient in gradient.combineValues(with: x.mapValues(by: walsh_sigmoid)) { $0 * $1 } }
+      { $0 * x.mapValues(by: walsh_sigmoid) }
     }
   }
 }

@@ -20,6 +20,7 @@ public protocol AttentionOperand {
 }
 
 extension Tensor: AttentionOperand {
+  /// The values as they lie in memory; `scratch` is not used.
   public func withTile(
     rows: Range<Int>, columns: Range<Int>, scratch: UnsafeMutablePointer<Float>,
     _ body: (_ tile: UnsafePointer<Float>, _ stride: Int) -> Void

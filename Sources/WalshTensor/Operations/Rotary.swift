@@ -62,7 +62,7 @@ public struct RotaryTable: Sendable {
     x.withUnsafeMutableBufferPointer { p in
       cosines.withUnsafeBufferPointer { cosines in
         sines.withUnsafeBufferPointer { sines in
-          Parallel.forEachChunk(of: rows, size: 1 + (1 << 16) / max(1, width)) { rows in
+          Parallel.forEachChunk(ofRows: rows, columns: width) { rows in
             for row in rows {
               let table = row % positions.count * half
               for head in 0..<heads {

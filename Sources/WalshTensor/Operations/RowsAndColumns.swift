@@ -28,7 +28,7 @@ extension Tensor {
     let product = Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         factors.withUnsafeBufferPointer { f in
-          Parallel.forEachChunk(of: rowCount, size: 1 + Tensor.chunk / max(1, n)) { rows in
+          Parallel.forEachChunk(ofRows: rowCount, columns: n) { rows in
             for r in rows {
               let factor = f[r]
               for j in r * n..<(r + 1) * n { out[j] = x[j] * factor }
@@ -48,7 +48,7 @@ extension Tensor {
     return Tensor(shape: shape) { out in
       withUnsafeBufferPointer { x in
         vector.withUnsafeBufferPointer { v in
-          Parallel.forEachChunk(of: rowCount, size: 1 + Tensor.chunk / max(1, n)) { rows in
+          Parallel.forEachChunk(ofRows: rowCount, columns: n) { rows in
             for r in rows {
               let row = UnsafeBufferPointer(rebasing: x[r * n..<(r + 1) * n])
               let result = UnsafeMutableBufferPointer(rebasing: out[r * n..<(r + 1) * n])

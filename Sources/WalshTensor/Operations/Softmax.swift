@@ -25,7 +25,7 @@ extension Tensor {
     let n = columns
     guard n > 0 else { return result }
     result.withUnsafeMutableBufferPointer { x in
-      Parallel.forEachChunk(of: x.count / n, size: 1 + Tensor.chunk / n) { rows in
+      Parallel.forEachChunk(ofRows: x.count / n, columns: n) { rows in
         for r in rows { body(UnsafeMutableBufferPointer(rebasing: x[r * n..<(r + 1) * n])) }
       }
     }

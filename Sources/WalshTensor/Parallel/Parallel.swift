@@ -55,4 +55,11 @@ public enum Parallel {
     let chunks = (count + size - 1) / size
     forEach(chunks) { c in body(c * size..<min(count, (c + 1) * size)) }
   }
+
+  /// Calls `body` with ranges of rows of `columns` values, about 2¹⁶ values each and at least a row, that cover `0..<rows`.
+  ///
+  /// The ranges depend on the shape only.
+  public static func forEachChunk(ofRows rows: Int, columns: Int, _ body: (Range<Int>) -> Void) {
+    forEachChunk(of: rows, size: max(1, (1 << 16) / max(1, columns)), body)
+  }
 }

@@ -87,18 +87,26 @@ struct TrainingFolder {
 
   /// What the run in the folder was asked to do; nil when it has not made a step.
   func configuration() throws -> TrainingConfiguration? {
-    let step = try step()
-    guard step > 0 else { return nil }
-    guard let yaml = try json(of: step)["configuration"]?.stringValue else { throw damaged(step) }
-    return try TrainingConfiguration(yaml: yaml, named: record(of: step).path(percentEncoded: false))
+    try lastState().map { try configuration(in: $0.json, step: $0.step) }
   }
 
-  /// What the run in the folder noted; nil when it has not made a step.
-  func history() throws -> TrainingHistory? {
+  /// What the run in the folder was asked to do and what it noted; nil when it has not made a step.
+  func record() throws -> TrainingRecord? {
+    try lastState().map { step, json in
+      guard let history = json["history"].flatMap(TrainingHistory.init) else { throw damaged(step) }
+      return TrainingRecord(folder: url, configuration: try configuration(in: json, step: step), history: history)
+    }
+  }
+
+  /// The state of the last checkpoint without its tensors; nil when the run has not made a step.
+  private func lastState() throws -> (step: Int, json: JSON)? {
     let step = try step()
-    guard step > 0 else { return nil }
-    guard let history = try json(of: step)["history"].flatMap(TrainingHistory.init) else { throw damaged(step) }
-    return history
+    return step > 0 ? (step, try json(of: step)) : nil
+  }
+
+  private func configuration(in json: JSON, step: Int) throws -> TrainingConfiguration {
+    guard let yaml = json["configuration"]?.stringValue else { throw damaged(step) }
+    return try TrainingConfiguration(yaml: yaml, named: record(of: step).path(percentEncoded: false))
   }
 
   /// The checkpoint in the folder.

@@ -9,6 +9,7 @@ public struct TrainingRecord: Sendable {
   /// What it noted up to its last checkpoint.
   public let history: TrainingHistory
 
+  /// A record of a run in `folder`, wherever it was read.
   public init(folder: URL, configuration: TrainingConfiguration, history: TrainingHistory) {
     self.folder = folder
     self.configuration = configuration
@@ -19,10 +20,9 @@ public struct TrainingRecord: Sendable {
   ///
   /// - Throws: `TrainingError` or `CheckpointError` when there is no run that has made a step, or its state is damaged.
   public init(contentsOf folder: URL) throws {
-    let place = TrainingFolder(url: folder)
-    guard let configuration = try place.configuration(), let history = try place.history() else {
+    guard let record = try TrainingFolder(url: folder).record() else {
       throw TrainingError(folder, "the run has not made a step yet; let it reach its first checkpoint.")
     }
-    self.init(folder: folder, configuration: configuration, history: history)
+    self = record
   }
 }

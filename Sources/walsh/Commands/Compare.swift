@@ -41,7 +41,6 @@ struct Compare: ParsableCommand {
     bar.clear()
     if let report {
       let destination = URL(filePath: report, directoryHint: .isDirectory)
-      try FileManager.default.createDirectory(at: destination, withIntermediateDirectories: true)
       try Report(
         title: "\(folder.name) and its quantized versions",
         summary: "All models scored the same \(windows.tokenCount) tokens (\(windows.scoring)).",

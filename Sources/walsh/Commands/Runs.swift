@@ -30,7 +30,6 @@ struct Runs: ParsableCommand {
     let comparison = try RunComparison(records, base: base)
     if let report {
       let destination = URL(filePath: report, directoryHint: .isDirectory)
-      try FileManager.default.createDirectory(at: destination, withIntermediateDirectories: true)
       try Report(comparison, command: CommandLine.arguments.joined(separator: " ")).write(to: destination)
       for (name, plot) in zip(["gap.svg", "loss.svg"], comparison.plots) {
         try DurableFile.write(Array(plot.svg.standalone.utf8), to: destination.appending(path: name))

@@ -3,7 +3,7 @@ import WalshModels
 
 extension ActivationPrecision: ExpressibleByArgument {}
 
-/// In what numbers activations meet four-bit weights.
+/// In what numbers activations meet narrow weights.
 struct ActivationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

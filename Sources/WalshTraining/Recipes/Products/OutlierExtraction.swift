@@ -13,7 +13,7 @@ public enum OutlierExtraction: Sendable, Hashable {
   /// At most `count` rows of B, chosen when B is prepared.
   case right(Ranking, count: Int)
   /// At most `count` columns of A, with the columns of B that they meet. Which, is known when A is: B is kept in
-  /// bfloat16 precision and prepared when the product is computed.
+  /// Float32 and prepared when the product is computed.
   case leftColumns(Ranking, count: Int)
 
   /// Which lines are the largest. Equal lines: the first. A line with NaN is larger than any number.
