@@ -19,6 +19,8 @@ import tempfile
 from machine import clock, processor, version
 
 HERE = pathlib.Path(__file__).parent
+# The model of decode/model_files.py: blocks, the inputs of a group of layers in each, and how many groups have them.
+LAYERS, WIDTHS = 22, {2048: 3, 5632: 1}
 # FFHT's times on the reference machine, in µs, and what our transforms should take.
 FWHT = {128: (0.024, 0.020), 1024: (0.20, 0.165), 4096: (0.90, 0.75), 16384: (4.5, 3.7), 1 << 20: (500, 400)}
 
@@ -32,6 +34,7 @@ def kernels(walsh):
     found = {}
     for result in bench("kernels"):
         found.setdefault(result["kernel"], []).append(result)
+    kronecker = {row["size"]: row["seconds"] for row in found["kronecker"] if row["rows"] == 1}
     cached, memory = found["gemv W4A8 mxfp4"]
     rows.append(("MXFP4 GEMV from cache, GB/s of packed weight", 45, 60, cached["gigabytesPerSecond"]))
     share = memory["limits"]["read"]["ratio"]
@@ -46,7 +49,7 @@ def kernels(walsh):
         if result["kernel"] == "fwht" and size in FWHT and result["rows"] * size <= 1 << 20:
             time = 1e6 * result["seconds"] / result["rows"]
             rows.append((f"FWHT of {size} from cache, µs a row (less is better)", *FWHT.pop(size), time))
-    return rows
+    return rows, LAYERS * sum(count * kronecker[width] for width, count in WIDTHS.items())
 
 
 def decode(options, models):
@@ -55,11 +58,13 @@ def decode(options, models):
     subprocess.run([str(x) for x in command] + ["--threads", "2", "--rounds", "3"], check=True)
     reach = {"mxfp4": (2.0, 2.8), "nvfp4": (3.5, 5)}
     rows = []
+    rates = {}
     for result in json.loads(output.read_text())["results"]:
         name = result["format"]
+        rates[name] = result["decode"]["walsh"]
         rows.append((f"decode {name}, 1.1 B, times llama.cpp", *reach[name], result["decode"]["ratio"]))
         rows.append((f"prefill of 512, {name}, times llama.cpp", 2.0, 2.5, result["prefill"]["ratio"]))
-    return rows
+    return rows, rates
 
 
 def transforms(options, models):
@@ -102,9 +107,16 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, default=HERE / "results" / "speed.json")
     options = parser.parse_args()
     load = [os.getloadavg()[0]]
-    rows = [] if "kernels" in options.skip else kernels(options.walsh)
+    rows, products = [], None
+    if "kernels" not in options.skip:
+        rows, products = kernels(options.walsh)
     if "decode" not in options.skip:
-        rows += decode(options, options.models) + transforms(options, options.models)
+        found, rates = decode(options, options.models)
+        rows += found + transforms(options, options.models)
+        if products:
+            # Before every group, on one thread while the other waits: their time beside a token's without them.
+            share = products / (products + 1 / rates["mxfp4"])
+            rows.append(("Kronecker products before all groups, share of decoding (less is better)", 0.07, 0.03, share))
     if "training" not in options.skip:
         rows += training(options)
     load.append(os.getloadavg()[0])

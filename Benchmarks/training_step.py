@@ -127,6 +127,8 @@ def main():
     parser.add_argument("--measure", help="the recipe to divide by; PyTorch where it is installed, else the first")
     parser.add_argument("--output")
     options = parser.parse_args()
+    if options.measure and options.measure not in options.recipes:
+        parser.error(f"--measure {options.measure}: it is not among the recipes that are timed; add it to --recipes.")
 
     step = None if options.measure else torch_step(options)
     measure = options.measure or (step.version if step else options.recipes[0])

@@ -1,7 +1,7 @@
 // Attention to a tile of keys. Define W (lanes) and FN before including this file.
 //
-// Four query rows at a time: scores of two keys take eight accumulators, and the mixture of one key's value as many as the
-// registers hold. Rows beyond the last repeat it and are not written.
+// Four query rows at a time: with the scores of KEYS keys, or with the mixture of one key's value in as many accumulators as
+// the registers hold. Rows beyond the last repeat it and are not written.
 #include <math.h>
 #include <string.h>
 
@@ -12,11 +12,15 @@ typedef int32_t FN(ints) __attribute__((ext_vector_type(W)));
 #define I FN(ints)
 #define INLINE static inline __attribute__((always_inline))
 #define QUAD 4
+#define UNROLL _Pragma("clang loop unroll(full)")
 /// Vectors of a row's mixture that stay in registers: 4 rows of them.
 #if W == 16
 #define STRIP 4
+/// The keys whose scores are computed together: 4 rows of them fill the registers.
+#define KEYS 4
 #else
 #define STRIP 2
+#define KEYS 2
 #endif
 
 INLINE V FN(load)(const float *p) { return *(const FN(lanes_at) *)p; }
@@ -42,32 +46,55 @@ INLINE float FN(sum)(V x) {
 #define EXP FN(exp)
 #include "exp_impl.h"
 
-/// scores[r][j] = q[r] . key j for low <= j < high.
+/// exp of one float, the same function as that of the weights.
+INLINE float FN(factor)(float x) { return FN(exp)((V)x)[0]; }
+
+/// The sums of `count` vectors, each added like FN(sum), in as many lanes: halves are added in pairs of vectors.
+INLINE V FN(sums)(V *x) {
+#if W == 16
+  UNROLL for (int i = 0; i < 8; i++)
+    x[i] = __builtin_shufflevector(x[2 * i], x[2 * i + 1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+           __builtin_shufflevector(x[2 * i], x[2 * i + 1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+  UNROLL for (int i = 0; i < 4; i++)
+    x[i] = __builtin_shufflevector(x[2 * i], x[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+           __builtin_shufflevector(x[2 * i], x[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  UNROLL for (int i = 0; i < 2; i++)
+    x[i] = __builtin_shufflevector(x[2 * i], x[2 * i + 1], 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29) +
+           __builtin_shufflevector(x[2 * i], x[2 * i + 1], 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
+  return __builtin_shufflevector(x[0], x[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+         __builtin_shufflevector(x[0], x[1], 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#else
+  V y;
+  UNROLL for (int i = 0; i < W; i++) y[i] = FN(sum)(x[i]);
+  return y;
+#endif
+}
+
+/// scores[r][j] = q[r] . key j for low <= j < high, for KEYS keys at a time.
 static __attribute__((noinline)) void FN(scores)(const float *const q[QUAD], size_t d, const float *keys, size_t stride,
                                                  size_t low, size_t high, float scores[QUAD][WALSH_ATTENTION_TILE]) {
   size_t whole = d / W * W;
-  for (size_t j = low; j < high; j += 2) {
-    const float *a = keys + j * stride, *b = j + 1 < high ? a + stride : a;
-    V s[QUAD] = {0}, t[QUAD] = {0};
+  for (size_t j = low; j < high; j += KEYS) {
+    size_t count = high - j < KEYS ? high - j : KEYS;
+    const float *key[KEYS];
+    V s[QUAD * KEYS] = {0};
+    UNROLL for (size_t k = 0; k < KEYS; k++) key[k] = keys + (k < count ? j + k : j) * stride;
     for (size_t i = 0; i < whole; i += W) {
-      V x = FN(load)(a + i), y = FN(load)(b + i);
-#pragma clang loop unroll(full)
-      for (int r = 0; r < QUAD; r++) {
+      V x[KEYS];
+      UNROLL for (int k = 0; k < KEYS; k++) x[k] = FN(load)(key[k] + i);
+      UNROLL for (int r = 0; r < QUAD; r++) {
         V v = FN(load)(q[r] + i);
-        s[r] += v * x;
-        t[r] += v * y;
+        UNROLL for (int k = 0; k < KEYS; k++) s[r * KEYS + k] += v * x[k];
       }
     }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < QUAD; r++) {
-      float first = FN(sum)(s[r]), second = FN(sum)(t[r]);
-      for (size_t i = whole; i < d; i++) {
-        first += q[r][i] * a[i];
-        second += q[r][i] * b[i];
+    float sums[QUAD * KEYS];
+    UNROLL for (int i = 0; i < QUAD * KEYS; i += W) FN(store)(sums + i, FN(sums)(s + i));
+    UNROLL for (int r = 0; r < QUAD; r++)
+      for (size_t k = 0; k < count; k++) {
+        float sum = sums[r * KEYS + k];
+        for (size_t i = whole; i < d; i++) sum += q[r][i] * key[k][i];
+        scores[r][j + k] = sum;
       }
-      scores[r][j] = first;
-      if (j + 1 < high) scores[r][j + 1] = second;
-    }
   }
 }
 
@@ -75,23 +102,17 @@ static __attribute__((noinline)) void FN(scores)(const float *const q[QUAD], siz
 INLINE void FN(strip)(float *const m[QUAD], const float factors[QUAD], size_t column, int vectors, const float *values,
                       size_t stride, size_t low, size_t high, float weights[QUAD][WALSH_ATTENTION_TILE]) {
   V acc[QUAD][STRIP];
-#pragma clang loop unroll(full)
-  for (int r = 0; r < QUAD; r++)
-#pragma clang loop unroll(full)
-    for (int v = 0; v < vectors; v++) acc[r][v] = FN(load)(m[r] + column + v * W) * factors[r];
+  UNROLL for (int r = 0; r < QUAD; r++)
+    UNROLL for (int v = 0; v < vectors; v++) acc[r][v] = FN(load)(m[r] + column + v * W) * factors[r];
   for (size_t j = low; j < high; j++) {
     const float *value = values + j * stride + column;
-#pragma clang loop unroll(full)
-    for (int v = 0; v < vectors; v++) {
+    UNROLL for (int v = 0; v < vectors; v++) {
       V x = FN(load)(value + v * W);
-#pragma clang loop unroll(full)
-      for (int r = 0; r < QUAD; r++) acc[r][v] += weights[r][j] * x;
+      UNROLL for (int r = 0; r < QUAD; r++) acc[r][v] += weights[r][j] * x;
     }
   }
-#pragma clang loop unroll(full)
-  for (int r = 0; r < QUAD; r++)
-#pragma clang loop unroll(full)
-    for (int v = 0; v < vectors; v++) FN(store)(m[r] + column + v * W, acc[r][v]);
+  UNROLL for (int r = 0; r < QUAD; r++)
+    UNROLL for (int v = 0; v < vectors; v++) FN(store)(m[r] + column + v * W, acc[r][v]);
 }
 
 static __attribute__((noinline)) void FN(mix)(float *const m[QUAD], const float factors[QUAD], size_t d,
@@ -140,7 +161,7 @@ INLINE float FN(weigh)(float *scores, size_t low, size_t high, size_t first, siz
   }
   float top = FN(largest)(scores, first, end, *maximum);
   // With scores of -infinity alone there is nothing to divide by; the definition gives NaN as well.
-  float factor = *maximum == -INFINITY ? 0 : expf(*maximum - top);
+  float factor = *maximum == -INFINITY ? 0 : FN(factor)(*maximum - top);
   for (size_t j = low; j < first; j++) scores[j] = 0;
   for (size_t j = end; j < high; j++) scores[j] = 0;
   V total = 0;
@@ -192,5 +213,25 @@ void FN(walsh_attend)(const walsh_attention *state, const float *keys, size_t ke
       factors[r] = factors[rows - 1];
     }
     FN(mix)(m, factors, d, values, value_stride, low, high, scores);
+  }
+}
+
+void FN(walsh_combine_spans)(const float *states, size_t spans, size_t state_stride, size_t rows, size_t d, size_t group,
+                             float *out, size_t stride) {
+  for (size_t r = 0; r < rows; r++) {
+    const float *maxima = states + rows * d + r, *sums = maxima + rows;
+    float *y = out + r / group * stride + r % group * d;
+    float top = -INFINITY, total = 0;
+    for (size_t s = 0; s < spans; s++) top = maxima[s * state_stride] <= top ? top : maxima[s * state_stride];
+    for (size_t s = 0; s < spans; s++) {
+      const float *mixture = states + s * state_stride + r * d;
+      float own = maxima[s * state_stride];
+      // A span of which the row sees nothing has a maximum of -infinity and adds zeros.
+      float weight = own == -INFINITY && top != -INFINITY ? 0 : FN(factor)(own - top);
+      total += weight * sums[s * state_stride];
+      for (size_t i = 0; i < d; i++) y[i] = (s == 0 ? 0 : y[i]) + weight * mixture[i];
+    }
+    float factor = 1 / total;
+    for (size_t i = 0; i < d; i++) y[i] *= factor;
   }
 }

@@ -15,13 +15,15 @@ DECLARE(avx2)
 DECLARE(avx512)
 #elif defined(__aarch64__)
 DECLARE(dotprod)
+DECLARE(i8mm)
 #endif
 
 void walsh_multiply_interleaved(int isa, const walsh_interleaved *w, size_t first, size_t panels,
                                 const walsh_quantized_rows *x, float w_divisor, float x_divisor, float *y, size_t stride) {
 #if defined(__aarch64__)
-  if (isa == WALSH_ISA_DOTPROD) {
-    walsh_multiply_interleaved_dotprod(w, first, panels, x, w_divisor, x_divisor, y, stride);
+  if (isa >= WALSH_ISA_DOTPROD) {
+    (isa == WALSH_ISA_I8MM ? walsh_multiply_interleaved_i8mm : walsh_multiply_interleaved_dotprod)(
+        w, first, panels, x, w_divisor, x_divisor, y, stride);
     return;
   }
 #endif

@@ -44,17 +44,19 @@ INLINE void dot_avx512(const int T, const int V, size_t width, size_t first, con
 }
 
 // The sums of `T` rows from `first` on. V vectors of codes are taken at a time, of which a group of x has a multiple;
-// P groups of x meet the Float32 sums together. Those stay in memory where T is large, else in registers.
+// P groups of x meet the Float32 sums together. Those stay in memory where T is large, else in registers. With E4M3 scales a
+// group is 16 columns on both sides.
 INLINE void body_avx512(const int T, const int V, const int P, const int kind, size_t width, size_t first,
                         const operands_avx512 *o, float *sums) {
   const __m512i table = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)biased_avx512[o->elements]));
   const uint8_t *codes = o->codes, *scales = o->scales;
   const int *x = (const int *)o->x;
-  const size_t groups = o->groups, shared = o->shared, spans = o->vectors / V;
-  __m512 local[8];
+  const size_t groups = o->groups, shared = kind == WALSH_SCALES_E4M3 ? 1 : o->shared;
+  const size_t spans = kind == WALSH_SCALES_E4M3 ? 1 : o->vectors / V;
+  __m512 local[12];
   sums += 16 * first;
   UNROLL for (int t = 0; t < T; t++) {
-    if (T <= 8) local[t] = _mm512_setzero_ps();
+    if (T <= 12) local[t] = _mm512_setzero_ps();
     else _mm512_store_ps(sums + 16 * t, _mm512_setzero_ps());
   }
   for (size_t g = 0; g < groups; g += P) {
@@ -77,17 +79,17 @@ INLINE void body_avx512(const int T, const int V, const int P, const int kind, s
         }
       }
       UNROLL for (int t = 0; t < T; t++) {
-        __m512 sum = T <= 8 ? local[t] : _mm512_load_ps(sums + 16 * t);
+        __m512 sum = T <= 12 ? local[t] : _mm512_load_ps(sums + 16 * t);
         UNROLL for (int p = 0; p < P; p++) {
           __m512 scale = _mm512_mul_ps(ws[p], _mm512_set1_ps(((const float *)header[p])[width + first + t]));
           sum = _mm512_add_ps(sum, _mm512_mul_ps(_mm512_cvtepi32_ps(s[p][t]), scale));
         }
-        if (T <= 8) local[t] = sum;
+        if (T <= 12) local[t] = sum;
         else _mm512_store_ps(sums + 16 * t, sum);
       }
     }
   }
-  if (T <= 8) UNROLL for (int t = 0; t < T; t++) _mm512_store_ps(sums + 16 * t, local[t]);
+  if (T <= 12) UNROLL for (int t = 0; t < T; t++) _mm512_store_ps(sums + 16 * t, local[t]);
 }
 
 INLINE void any_avx512(const int T, size_t width, size_t first, const operands_avx512 *o, float *sums) {
@@ -120,10 +122,18 @@ static __attribute__((noinline)) void widest_avx512(const operands_avx512 *o, fl
   else body_avx512(24, 4, 1, WALSH_SCALES_FLOAT, 24, 0, o, sums);
 }
 
+// Groups of 16 meet the Float32 sums twice as often: with 24 rows these would go to memory and back each time.
+static __attribute__((noinline)) void half_avx512(size_t first, const operands_avx512 *o, float *sums) {
+  body_avx512(12, 2, 1, WALSH_SCALES_E4M3, 24, first, o, sums);
+}
+
 static void tile_avx512(size_t width, const operands_avx512 *o, float *sums) {
   if (width == 1) return single_avx512(o, sums);
-  // Groups of 16 have two integer sums at a time, which leave no registers for 24 rows.
   if (width == 24 && o->scale_kind != WALSH_SCALES_E4M3) return widest_avx512(o, sums);
+  if (width == 24) {
+    half_avx512(0, o, sums);
+    return half_avx512(12, o, sums);
+  }
   for (size_t first = 0; first < width; first += 8) {
     switch (width - first) {
     case 1: rows1_avx512(width, first, o, sums); break;

@@ -45,11 +45,11 @@ void FN(walsh_multiply_interleaved)(const walsh_interleaved *w, size_t first, si
       size_t rows = w->rows - 16 * p < 16 ? w->rows - 16 * p : 16;
       for (size_t i = 0; i < width; i += x->digits) {
         float *to = y + (t + i) / x->digits * stride + 16 * p;
-        const float *s = sums + 16 * i;
-        for (size_t r = 0; r < rows; r++) {
-          float sum = x->digits == 3 ? s[r] + s[16 + r] + s[32 + r] : s[r];
-          to[r] = sum / w_divisor / x_divisor;
-        }
+        float *s = sums + 16 * i;
+        if (x->digits == 3) UNROLL for (size_t r = 0; r < 16; r++) s[r] = s[r] + s[16 + r] + s[32 + r];
+        if (w_divisor != 1) UNROLL for (size_t r = 0; r < 16; r++) s[r] /= w_divisor;
+        if (x_divisor != 1) UNROLL for (size_t r = 0; r < 16; r++) s[r] /= x_divisor;
+        __builtin_memcpy(to, s, rows * sizeof(float));
       }
     }
   }

@@ -55,6 +55,11 @@ __attribute__((target("dotprod"))) static uint64_t dots_dotprod(size_t count, co
   BUSY(int32x4_t, vdotq_s32(s[i], x, x));
   return (count + 11) / 12 * 12 * 32;
 }
+__attribute__((target("i8mm"))) static uint64_t dots_i8mm(size_t count, const void *operands) {
+  int8x16_t x = vld1q_s8(operands);
+  BUSY(int32x4_t, vmmlaq_s32(s[i], x, x));
+  return (count + 11) / 12 * 12 * 64;
+}
 #endif
 
 uint64_t walsh_integer_dots(int isa, size_t count) {
@@ -63,6 +68,7 @@ uint64_t walsh_integer_dots(int isa, size_t count) {
   if (isa == WALSH_ISA_AVX512) return dots_avx512(count, operands);
   if (isa == WALSH_ISA_AVX2) return dots_avx2(count, operands);
 #elif defined(__aarch64__)
+  if (isa == WALSH_ISA_I8MM) return dots_i8mm(count, operands);
   if (isa == WALSH_ISA_DOTPROD) return dots_dotprod(count, operands);
 #endif
   (void)operands;

@@ -40,7 +40,9 @@ public enum Architecture: Sendable {
   }
 
   /// The final norm and the output layer from `weights`.
-  public func ends(from weights: some WeightSource) throws -> ModelEnds {
+  ///
+  /// - Parameter embedding: the embedding where it has been read, for output layers that are tied to it.
+  public func ends(from weights: some WeightSource, embedding: Linear.Weight? = nil) throws -> ModelEnds {
     let outline = outline
     guard case .norm(let norm) = outline.head.source else {
       preconditionFailure("The output layer of every architecture reads a norm.")
@@ -48,7 +50,7 @@ public enum Architecture: Sendable {
     return ModelEnds(
       norm: try weights.tensor(norm), epsilon: normEpsilon, stage: try weights.inputStage(of: outline.head),
       head: outline.headIsTied
-        ? Linear(.dense(try weights.tensor(outline.embedding))) : try weights.linear(outline.head.layers[0]))
+        ? Linear(try embedding ?? weights.matrix(outline.embedding)) : try weights.linear(outline.head.layers[0]))
   }
 
   private var normEpsilon: Float {

@@ -39,7 +39,7 @@ public struct CheckpointWeights: WeightSource {
   }
 
   /// The weight `name`, a matrix in BF16 at its own width, any other widened to Float32.
-  private func weight(_ name: String) throws -> Linear.Weight {
+  public func matrix(_ name: String) throws -> Linear.Weight {
     let stored = try stored(name)
     guard stored.dtype == .bfloat16, stored.shape.count == 2 else {
       return .dense(try stored.tensor(checkingFinite: true))
@@ -58,7 +58,7 @@ public struct CheckpointWeights: WeightSource {
   public func linear(_ path: String) throws -> Linear {
     let bias = checkpoint.contains(path + ".bias") ? try tensor(path + ".bias") : nil
     guard let group = quantization?.group(for: path) else {
-      return Linear(try weight(path + ".weight"), bias: bias)
+      return Linear(try matrix(path + ".weight"), bias: bias)
     }
     let packed = try PackedLinearTensors(path, in: checkpoint, group: group).weight
     if let shape = shapes[path + ".weight"], [packed.rows, packed.columns] != shape {

@@ -15,6 +15,8 @@ public enum InstructionSet: Int32, CaseIterable, Comparable, Sendable, CustomStr
   case avx512 = 2
   /// NEON with dot products, Armv8.4. Kernels that do not need them are those of `base`.
   case dotProduct = 3
+  /// NEON with dot products and matrix products of int8, Armv8.6.
+  case matrixProduct = 4
 
   /// The widest instruction set of this processor.
   public static let widest = InstructionSet(rawValue: walsh_isa()) ?? .base
@@ -39,8 +41,8 @@ public enum InstructionSet: Int32, CaseIterable, Comparable, Sendable, CustomStr
   public var isAvailable: Bool {
     switch self {
     case .base: true
-    case .avx2, .avx512: self <= Self.widest && Self.widest != .dotProduct
-    case .dotProduct: self == Self.widest
+    case .avx2, .avx512: self <= Self.widest && Self.widest < .dotProduct
+    case .dotProduct, .matrixProduct: self <= Self.widest
     }
   }
 
@@ -51,6 +53,7 @@ public enum InstructionSet: Int32, CaseIterable, Comparable, Sendable, CustomStr
     case .avx2: "avx2"
     case .avx512: "avx512"
     case .dotProduct: "dotprod"
+    case .matrixProduct: "i8mm"
     }
   }
 
@@ -62,6 +65,7 @@ public enum InstructionSet: Int32, CaseIterable, Comparable, Sendable, CustomStr
     case .avx2: "AVX2"
     case .avx512: "AVX-512"
     case .dotProduct: "NEON dot product"
+    case .matrixProduct: "NEON matrix product"
     }
   }
 }

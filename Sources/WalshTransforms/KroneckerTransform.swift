@@ -1,3 +1,4 @@
+import CKernels
 import WalshTensor
 
 /// P = L ⊗ R: a row of n₁·n₂ values seen as an n₁×n₂ matrix M (row-major) becomes Lᵀ·M·R.
@@ -32,9 +33,16 @@ public struct KroneckerTransform: LinearTransform {
     right.dimension * left.flopsPerRow + left.dimension * right.flopsPerRow
   }
 
+  /// Dense factors are products of matrices that stay in the first cache, row by row; a left factor of another kind is applied
+  /// to transposed rows.
   public func apply(to x: inout Tensor) {
     checkShape(x)
     let (rows, n1, n2) = (x.rowCount, left.dimension, right.dimension)
+    if let l = (left as? DenseTransform)?.matrix() {
+      let r = (right as? DenseTransform)?.matrix()
+      if r == nil { x.withShape([rows * n1, n2]) { right.apply(to: &$0) } }
+      return apply(l, r, to: &x)
+    }
     x.withShape([rows * n1, n2]) { right.apply(to: &$0) }
     if n1 == 1 { return x.withShape([rows * n2, 1]) { left.apply(to: &$0) } }
     x.transposeMatrices(n1, n2)
@@ -42,9 +50,34 @@ public struct KroneckerTransform: LinearTransform {
     x.transposeMatrices(n2, n1)
   }
 
+  /// Lᵀ·M·R of every row M; nil leaves R out.
+  private func apply(_ l: Tensor, _ r: Tensor?, to x: inout Tensor) {
+    let n = dimension
+    l.withUnsafeBufferPointer { l in
+      r.withPointer { r in
+        x.forEachRowChunk { rows, p in
+          withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * n) { scratch in
+            var factors = walsh_kronecker(
+              n1: left.dimension, n2: right.dimension, scale: nil, left: l.baseAddress, right: r,
+              right_transposed: nil)
+            walsh_kronecker_apply(InstructionSet.best.rawValue, &factors, p, rows.count, scratch.baseAddress, p)
+          }
+        }
+      }
+    }
+  }
+
   public var inverse: any LinearTransform { KroneckerTransform(left: left.inverse, right: right.inverse) }
   public var transpose: any LinearTransform { KroneckerTransform(left: left.transpose, right: right.transpose) }
   public var description: String { "(\(left)) ⊗ (\(right))" }
+}
+
+extension Tensor? {
+  /// Calls `body` with the first value, or nil where there is no tensor.
+  fileprivate func withPointer(_ body: (UnsafePointer<Float>?) -> Void) {
+    guard let self else { return body(nil) }
+    self.withUnsafeBufferPointer { body($0.baseAddress) }
+  }
 }
 
 extension Tensor {

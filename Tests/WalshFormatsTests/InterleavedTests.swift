@@ -296,4 +296,51 @@ struct InterleavedTests {
     let integers = try #require(InterleavedMatrix(Quantizer(format: .int(4, group: 32)).pack(x)))
     #expect(!floats.takesRows(for: integers) && floats.takesRows(for: floats))
   }
+
+  @Test("A group gives the products of its matrices side by side", arguments: formats)
+  func group(format: NumericFormat) throws {
+    let matrices = try [40, 7, 130].map { try weight(format, Adversary.normal($0, 208, seed: UInt64($0))).1 }
+    let group = try #require(InterleavedGroup(matrices))
+    #expect(group.rows == 177)
+    for tokens in [1, 2, 30] {
+      let x = Adversary.normal(tokens, 208, seed: 8)
+      for rows in [QuantizedRows(int8: x, for: matrices[0]), QuantizedRows(exact: x, for: matrices[0])] {
+        var side = Tensor.zeros([tokens, 177])
+        side.withUnsafeMutableBufferPointer { group.multiply(rows, into: $0) }
+        let parts = matrices.map { $0.multiply(rows) }
+        for t in 0..<tokens { #expect(side.row(t).values == parts.flatMap { $0.row(t).values }) }
+      }
+    }
+    #expect(InterleavedGroup([]) == nil)
+    let other = try weight(format, Adversary.normal(16, 96)).1
+    #expect(InterleavedGroup([matrices[0], other]) == nil)
+  }
+
+  @Test("Rows replaced in their memory are new rows; shared ones stay what they were", arguments: formats)
+  func replaced(format: NumericFormat) throws {
+    let wide = try weight(format, Adversary.normal(20, 272)).1
+    let narrow = try weight(format, Adversary.normal(20, 130)).1
+    var rows = QuantizedRows(int8: Adversary.normal(3, 130), for: narrow)
+    let shared = rows
+    let before = narrow.multiply(shared)
+    for (seed, w) in [(1, wide), (2, narrow), (3, wide)] {
+      let x = Adversary.normal(1, w.columns, seed: UInt64(seed))
+      x.withUnsafeBufferPointer { rows.replace(int8: $0, for: w) }
+      #expect(w.multiply(rows) == w.multiply(QuantizedRows(int8: x, for: w)))
+      x.withUnsafeBufferPointer { rows.replace(exact: $0, for: w) }
+      #expect(w.multiply(rows) == w.multiply(x))
+    }
+    #expect(narrow.multiply(shared) == before)
+  }
+
+  @Test("Preparing rows tile by tile is preparing them before", arguments: formats)
+  func prepared(format: NumericFormat) throws {
+    let w = try weight(format, Adversary.normal(20, 272)).1
+    let x = Adversary.normal(61, 272, seed: 9)
+    let negated = -x
+    let eight = QuantizedRows(int8: x, for: w) { $0 = -$0 }
+    #expect(w.multiply(eight) == w.multiply(QuantizedRows(int8: negated, for: w)))
+    let exact = QuantizedRows(exact: x, for: w) { $0 = -$0 }
+    #expect(w.multiply(exact) == w.multiply(negated))
+  }
 }

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import WalshFormats
 import WalshTensor
+import WalshTransforms
 
 @testable import WalshModels
 
@@ -77,6 +78,24 @@ struct InputStageTests {
     let layer = try layer(format)
     let stage = InputStage(activation: ActivationQuantizer(format: .intPerRow(8)))
     #expect(relativeError(layer(stage(x, for: [layer])), reference(stage(x), format)) <= 1e-6)
+  }
+
+  @Test("A transform fused with quantization changes no bit", arguments: formats)
+  func fused(_ format: NumericFormat) throws {
+    let layer = try layer(format)
+    let many = Tensor.normal([77, 128], from: RandomStream(seed: 6, purpose: "inputs"))
+    let transforms: [any LinearTransform] = [
+      try HadamardTransform(order: 128), BlockDiagonalTransform(block: try HadamardTransform(order: 32), count: 4),
+      KroneckerTransform(left: try HadamardTransform(order: 4), right: try HadamardTransform(order: 32)),
+    ]
+    for transform in transforms {
+      for precision in [ActivationPrecision.float32, .int8] {
+        var (fused, plain) = (InputStage(transform: transform), InputStage())
+        (fused.precision, plain.precision) = (precision, precision)
+        let expected = layer(plain(many.transformed(by: transform), for: [layer]))
+        #expect(layer(fused(many, for: [layer])) == expected, "\(transform)")
+      }
+    }
   }
 
   @Test("Layers of different formats, and tracked activations, get values")

@@ -50,7 +50,7 @@ struct LlamaTests {
       let next = golden.model.nextLogits(after: [token], state: state)
       #expect(relativeError(next, golden.logits.row(position)) < 1e-5)
     }
-    #expect(state.allSatisfy { $0.tokenCount == golden.tokens.count })
+    #expect(state.blocks.allSatisfy { $0.tokenCount == golden.tokens.count })
   }
 
   @Test("Greedy generation continues as transformers does", arguments: GoldenModel.names)

@@ -22,6 +22,24 @@ struct ParallelTests {
     }
   }
 
+  /// The ranges of items that a loop has handed out.
+  private final class Found: Sendable {
+    let ranges = Mutex<[Range<Int>]>([])
+  }
+
+  @Test("With a context every index is in one range of items", arguments: [1, 2, 3, 7], [0, 1, 2, 5, 64, 1001])
+  func ranges(workers: Int, count: Int) {
+    withWorkers(workers) {
+      for grain in [0, 1, 3, 500, 2000] {
+        let found = Found()
+        Parallel.forEach(count, grain: grain, sharing: found) { found, items in
+          found.ranges.withLock { $0.append(items) }
+        }
+        #expect(found.ranges.withLock { $0.flatMap { $0 }.sorted() } == Array(0..<count))
+      }
+    }
+  }
+
   @Test("A negative count calls nothing")
   func negative() {
     var calls = 0
@@ -186,7 +204,7 @@ struct InstructionSetTests {
       #expect(InstructionSet.best == instructions)
     }
     await #expect(processExitsWith: .failure) {
-      InstructionSet.best = InstructionSet.widest == .dotProduct ? .avx2 : .dotProduct
+      InstructionSet.best = InstructionSet.widest >= .dotProduct ? .avx2 : .dotProduct
     }
   }
 }

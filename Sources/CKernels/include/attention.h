@@ -29,6 +29,14 @@ enum { WALSH_ATTENTION_TILE = 64 };
 void walsh_attend(int isa, const walsh_attention *state, const float *keys, size_t key_stride, const float *values,
                   size_t value_stride, const int32_t *lows, const int32_t *highs, size_t positions);
 
+/// Puts the spans of positions that rows have seen apart from each other together, in order, and divides:
+/// y = (sum over s of exp(m_s - m) * mixture_s) / (sum over s of exp(m_s - m) * sum_s), m the largest of the maxima m_s.
+///
+/// A state is `rows` mixtures of d floats, `rows` maxima, `rows` sums; states lie `state_stride` floats apart. Row r goes to
+/// y + r / group * stride + r % group * d.
+void walsh_combine_spans(int isa, const float *states, size_t spans, size_t state_stride, size_t rows, size_t d,
+                         size_t group, float *y, size_t stride);
+
 /// Rows of codes with their scales, at one place in each of some longer rows.
 typedef struct {
   /// Little-endian streams of `bits` bits (2 to 8) for each code, `code_stride` bytes apart.

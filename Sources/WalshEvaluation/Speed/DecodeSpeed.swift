@@ -54,12 +54,12 @@ extension LanguageModel {
         stopwatch.seconds { next = Self.likeliest(nextLogits(after: prompt, state: state)) })
       seconds.append(
         stopwatch.seconds {
-          for _ in 0..<tokens { next = Self.likeliest(nextLogits(after: [next], state: state)) }
+          for _ in 0..<tokens { next = Self.likeliest(nextLogits(after: next, state: state)) }
         })
     }
     return DecodeSpeed(
       promptTokens: prompt.count, tokens: tokens, promptSeconds: median(promptSeconds), seconds: median(seconds))
   }
 
-  private static func likeliest(_ logits: Tensor) -> Int { logits.reshaped(to: [1, logits.count]).argMax[0] }
+  private static func likeliest(_ logits: Tensor) -> Int { logits.argMax[0] }
 }

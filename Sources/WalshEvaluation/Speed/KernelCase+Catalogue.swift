@@ -24,6 +24,24 @@ extension KernelCase {
     }
   }
 
+  /// Kronecker products as FlatQuant learns them, of balanced factors, on the activation of one token and on a prompt's.
+  static var kroneckerProducts: [KernelCase] {
+    [2048, 5632, 4096, 11008].flatMap { size -> [KernelCase] in
+      let (n1, n2) = KroneckerTransform.balancedFactors(of: size)
+      return [1, 256].map { rows in
+        KernelCase(
+          kernel: "kronecker", size: size, rows: rows, bytesMoved: 8 * rows * size, workingSet: 4 * rows * size,
+          operations: 2 * rows * size * (n1 + n2)
+        ) {
+          let stream = RandomStream(seed: 1, purpose: "benchmark")
+          let transform = KroneckerTransform(left: Rotation.haar(n1, stream), right: Rotation.haar(n2, stream))
+          var x = operand([rows, size])
+          return { transform.apply(to: &x) }
+        }
+      }
+    }
+  }
+
   /// Quantizing with packing, and unpacking, rows of 4096, from the cache and from memory. GB/s count the Float32 side.
   static var formats: [KernelCase] {
     let columns = 4096

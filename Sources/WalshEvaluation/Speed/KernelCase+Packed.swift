@@ -47,7 +47,11 @@ extension KernelCase {
       let x = operand([1, columns])
       if exact { return { withExtendedLifetime(weight.multiply(x)) {} } }
       let quantized = QuantizedRows(int8: x, for: weight)
-      return { withExtendedLifetime(weight.multiply(quantized)) {} }
+      guard let group = InterleavedGroup([weight]) else {
+        preconditionFailure("A matrix takes the rows that it takes itself.")
+      }
+      var y = Tensor.zeros([rows])
+      return { y.withUnsafeMutableBufferPointer { group.multiply(quantized, into: $0) } }
     }
   }
 

@@ -50,7 +50,7 @@ public struct KernelCase {
     case formats
     /// Products of packed and of plain matrices.
     case matmul
-    /// Products of four-bit matrices against the limits of the machine.
+    /// Products of four-bit matrices against the limits of the machine, and Kronecker products.
     case kernels
 
     /// The cases of the group.
@@ -59,7 +59,7 @@ public struct KernelCase {
       case .fwht: KernelCase.transforms
       case .formats: KernelCase.formats
       case .matmul: KernelCase.products
-      case .kernels: KernelCase.packed
+      case .kernels: KernelCase.packed + KernelCase.kroneckerProducts
       }
     }
   }

@@ -1,7 +1,7 @@
 import CKernels
 import Foundation
 
-/// Immutable bytes that begin on a line of the cache, so that no vector of 64 bytes crosses one; from 4 MiB on in large
+/// Bytes that never change once they are shared. They begin on a line of the cache, so that no vector of 64 bytes crosses one; from 4 MiB on in large
 /// pages where the system has them.
 public final class AlignedBytes: @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
@@ -17,6 +17,9 @@ public final class AlignedBytes: @unchecked Sendable {
   }
 
   deinit { free(base) }
+
+  /// The first byte, for an owner that knows that nobody else has these bytes.
+  var mutableBytes: UnsafeMutablePointer<UInt8> { base.assumingMemoryBound(to: UInt8.self) }
 
   /// The first byte. Valid as long as this object is.
   public var bytes: UnsafePointer<UInt8> { UnsafePointer(base.assumingMemoryBound(to: UInt8.self)) }

@@ -35,8 +35,9 @@ public struct BFloat16Matrix: Hashable, Sendable {
     precondition(matrix.rank == 2, "A bfloat16 matrix has two axes, not the shape \(matrix.shape).")
     let bits = [UInt16](unsafeUninitializedCapacity: matrix.count) { bits, count in
       matrix.withUnsafeBufferPointer { values in
-        if let source = values.baseAddress, let destination = bits.baseAddress {
-          walsh_bfloat16_from_float(source, destination, values.count)
+        guard let source = values.baseAddress, let destination = bits.baseAddress else { return }
+        Parallel.forEachChunk(of: values.count, size: 1 << 17) { range in
+          walsh_bfloat16_from_float(source + range.lowerBound, destination + range.lowerBound, range.count)
         }
       }
       count = matrix.count
@@ -48,9 +49,22 @@ public struct BFloat16Matrix: Hashable, Sendable {
   public func unpacked() -> Tensor {
     Tensor(shape: [rows, columns]) { values in
       bits.withUnsafeBufferPointer { bits in
-        if let source = bits.baseAddress, let destination = values.baseAddress {
-          walsh_float_from_bfloat16(source, destination, bits.count)
+        guard let source = bits.baseAddress, let destination = values.baseAddress else { return }
+        Parallel.forEachChunk(of: bits.count, size: 1 << 17) { range in
+          walsh_float_from_bfloat16(source + range.lowerBound, destination + range.lowerBound, range.count)
         }
+      }
+    }
+  }
+
+  /// Writes row `i` in Float32, exact, over `y`, which has `columns` values: an embedding.
+  public func unpackRow(_ i: Int, into y: UnsafeMutableBufferPointer<Float>) {
+    precondition(
+      (0..<rows).contains(i) && y.count == columns,
+      "Row \(i) of \(rows) rows of \(columns) does not fit \(y.count) values.")
+    bits.withUnsafeBufferPointer { bits in
+      if let source = bits.baseAddress, let destination = y.baseAddress {
+        walsh_float_from_bfloat16(source + i * columns, destination, columns)
       }
     }
   }

@@ -141,10 +141,13 @@ public struct InterleavedMatrix: Sendable {
   public func multiply(_ x: QuantizedRows) -> Tensor { multiply(x, isa: .best) }
 
   func multiply(_ x: QuantizedRows, isa: InstructionSet) -> Tensor {
-    precondition(
-      x.columns == columns && x.paddedColumns == layout.paddedColumns
-        && (x.group == layout.group || x.group == layout.activationGroup),
-      "Activations of \(x.columns) columns in groups of \(x.group) do not fit \(format) with \(columns) columns.")
+    Tensor(shape: [x.count, rows]) { y in
+      if let y = y.baseAddress { InterleavedGroup([self])?.multiply(x, isa: isa, into: y, stride: rows) }
+    }
+  }
+
+  /// What the kernels read. Valid as long as this matrix is.
+  var kernelMatrix: walsh_interleaved {
     var weight = walsh_interleaved()
     weight.codes = codes.bytes
     weight.scales = scales.bytes
@@ -153,27 +156,7 @@ public struct InterleavedMatrix: Sendable {
     weight.group = layout.group
     weight.elements = Int32(layout.elements)
     weight.scale_kind = Int32(layout.scaleKind)
-    let w = weight
-    // Four panels meet a tile of activations in the second cache. Threads are awake in decoding, where products come one
-    // after the other: worth one are 10 µs at 300 GOPS or 30 GB/s.
-    let step = 4
-    let microseconds = Double(max(1, layout.paddedColumns) * step) * max(Double(x.rows) * 1e-4, 3e-4)
-    return Tensor(shape: [x.rows / x.digits, rows]) { y in
-      guard let y = y.baseAddress else { return }
-      let items = (panels + step - 1) / step
-      x.withKernelRows { rowsOfX in
-        Parallel.forEach(items, grain: max(1, Int(10 / microseconds))) { item in
-          var rowsOfX = rowsOfX
-          withUnsafePointer(to: w) { w in
-            walsh_multiply_interleaved(
-              isa.rawValue, w, item * step, min(step, panels - item * step), &rowsOfX, globalScale ?? 1,
-              x.globalScale, y,
-              rows)
-          }
-        }
-      }
-      withExtendedLifetime((codes, scales)) {}
-    }
+    return weight
   }
 }
 

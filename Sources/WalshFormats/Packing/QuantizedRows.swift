@@ -5,16 +5,19 @@ import WalshTensor
 ///
 /// Rows are tokens. Each group of columns holds int8 values under a Float32 scale.
 public struct QuantizedRows: Sendable {
+  /// What happens to some rows before they are quantized, each row for itself. Several threads may call it.
+  public typealias Preparation = (_ rows: inout Tensor) -> Void
+
   /// The number of columns, without padding.
-  public let columns: Int
+  public private(set) var columns: Int
   /// The rows of the layout: `digits` for each token.
-  let rows: Int
-  let paddedColumns: Int
-  let group: Int
-  let digits: Int
+  private(set) var rows: Int
+  private(set) var paddedColumns: Int
+  private(set) var group: Int
+  private(set) var digits: Int
   /// A divisor of all scales.
-  let globalScale: Float
-  let bytes: AlignedBytes
+  private(set) var globalScale: Float
+  private(set) var bytes: AlignedBytes
 
   /// How many tokens there are.
   public var count: Int { rows / digits }
@@ -24,24 +27,35 @@ public struct QuantizedRows: Sendable {
   ///
   /// Groups with NaN or infinity become NaN, those below 2⁻¹⁰⁰ zero. Leading axes of `x` are taken together. One pass.
   ///
+  /// - Parameters:
+  ///   - x: the activations.
+  ///   - weight: the weight they are to meet.
+  ///   - isa: the instruction set of the kernel.
+  ///   - prepare: changes the rows first, `[rows, columns]`, a tile of some rows at a time while they are in the cache: an
+  ///     online transform.
   /// - Precondition: `x` is not tracked.
-  public init(int8 x: Tensor, for weight: InterleavedMatrix, isa: InstructionSet = .best) {
-    self.init(x, layout: weight.layout, columns: weight.columns, digits: 1) { x, rows, group, groups, tile in
+  public init(
+    int8 x: Tensor, for weight: InterleavedMatrix, isa: InstructionSet = .best, preparedBy prepare: Preparation? = nil
+  ) {
+    self.init(x, layout: weight.layout, columns: weight.columns, digits: 1, prepare) { x, rows, group, groups, tile in
       walsh_quantize_rows(isa.rawValue, x, rows, weight.columns, group, groups, weight.layout.factor, tile)
     }
   }
 
   /// Fixed-point numbers of 23 bits, for products as accurate as those of Float32; see `InterleavedMatrix.multiply`.
   ///
-  /// - Precondition: `x` is not tracked.
-  public init(exact x: Tensor, for weight: InterleavedMatrix, isa: InstructionSet = .best) {
-    self.init(x, layout: weight.layout, columns: weight.columns, digits: 3) { x, rows, group, groups, tile in
+  /// `prepare` and the precondition are those of `init(int8:for:)`.
+  public init(
+    exact x: Tensor, for weight: InterleavedMatrix, isa: InstructionSet = .best,
+    preparedBy prepare: Preparation? = nil
+  ) {
+    self.init(x, layout: weight.layout, columns: weight.columns, digits: 3, prepare) { x, rows, group, groups, tile in
       walsh_split_rows(isa.rawValue, x, rows, weight.columns, group, groups, weight.layout.factor, tile)
     }
   }
 
   private init(
-    _ x: Tensor, layout: InterleavedLayout, columns: Int, digits: Int,
+    _ x: Tensor, layout: InterleavedLayout, columns: Int, digits: Int, _ prepare: Preparation?,
     quantize: (UnsafePointer<Float>, Int, Int, Int, UnsafeMutablePointer<UInt8>) -> Void
   ) {
     precondition(
@@ -57,13 +71,42 @@ public struct QuantizedRows: Sendable {
     let group = layout.activationGroup
     self.group = group
     let groups = layout.paddedColumns / group
-    bytes = x.withUnsafeBufferPointer { x in
-      Self.tiles(rows: rows, digits: digits, rowBytes: groups * (group + 8)) {
-        first, count, tile in
-        guard let x = x.baseAddress else { return }
-        quantize(x + first * columns, count, group, groups, tile)
-      }
+    let values = x.reshaped(to: [x.rowCount, columns])
+    bytes = Self.tiles(rows: rows, digits: digits, rowBytes: groups * (group + 8)) { first, count, tile in
+      values.withTile(first..<first + count, preparedBy: prepare) { quantize($0, count, group, groups, tile) }
     }
+  }
+
+  /// Becomes `init(int8:for:)` of one token, in the memory that is there if nobody shares it and it suffices: decoding.
+  ///
+  /// - Precondition: `x` has as many values as `weight` columns.
+  public mutating func replace(int8 x: UnsafeBufferPointer<Float>, for weight: InterleavedMatrix) {
+    replace(x, for: weight, digits: 1) { isa, x, columns, group, groups, factor, bytes in
+      walsh_quantize_rows(isa, x, 1, columns, group, groups, factor, bytes)
+    }
+  }
+
+  /// Becomes `init(exact:for:)` of one token; see `replace(int8:for:)`.
+  public mutating func replace(exact x: UnsafeBufferPointer<Float>, for weight: InterleavedMatrix) {
+    replace(x, for: weight, digits: 3) { isa, x, columns, group, groups, factor, bytes in
+      walsh_split_rows(isa, x, 1, columns, group, groups, factor, bytes)
+    }
+  }
+
+  private mutating func replace(
+    _ x: UnsafeBufferPointer<Float>, for weight: InterleavedMatrix, digits: Int,
+    _ quantize: (Int32, UnsafePointer<Float>, Int, Int, Int, Float, UnsafeMutablePointer<UInt8>) -> Void
+  ) {
+    let layout = weight.layout
+    precondition(
+      x.count == weight.columns, "\(x.count) activations do not fit a weight with \(weight.columns) columns.")
+    (columns, paddedColumns, group) = (weight.columns, layout.paddedColumns, layout.activationGroup)
+    (rows, self.digits, globalScale) = (digits, digits, 1)
+    let groups = paddedColumns / group
+    let count = digits * groups * (group + 8)
+    if !isKnownUniquelyReferenced(&bytes) || bytes.count < count { bytes = AlignedBytes(count: count) { _ in } }
+    guard let x = x.baseAddress else { return }
+    quantize(InstructionSet.best.rawValue, x, columns, group, groups, layout.factor, bytes.mutableBytes)
   }
 
   /// Codes as they are: E2M1 or symmetric INT4 in the groups of `weight`, for products that are four-bit on both sides.
@@ -133,5 +176,16 @@ extension PackedMatrix {
     return (0..<rows).flatMap { row in
       (0..<blockScales.groupsPerRow).map { unscaled.scale(row: row, group: $0) }
     }
+  }
+}
+
+extension Tensor {
+  /// Calls `body` with the first value of some rows of a matrix, or of a copy that `prepare` has changed.
+  fileprivate func withTile(
+    _ rows: Range<Int>, preparedBy prepare: QuantizedRows.Preparation?, _ body: (UnsafePointer<Float>) -> Void
+  ) {
+    var tile = self.rows(rows)
+    prepare?(&tile)
+    tile.withUnsafeBufferPointer { if let base = $0.baseAddress { body(base) } }
   }
 }

@@ -28,7 +28,7 @@ public struct Sampler: Sendable {
 
   /// The token drawn from `logits` as number `step` of the text. Equal logits are ranked by index.
   public func token(from logits: Tensor, step: Int) -> Int {
-    if temperature <= 0 { return logits.reshaped(to: [1, logits.count]).argMax[0] }
+    if temperature <= 0 { return logits.argMax[0] }
     let uniform = RandomStream(seed: seed, purpose: "sampling").uniform64(at: step)
     if topK == nil && topP == nil && minP == nil {
       var ranked = RankedTokens(logits, temperature: temperature)

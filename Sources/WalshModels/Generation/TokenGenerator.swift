@@ -8,7 +8,7 @@ public struct TokenGenerator: Sequence, IteratorProtocol {
   private let sampler: Sampler
   private let endTokens: Set<Int>
   private let limit: Int
-  private let state: [any DecoderState]
+  private let state: TextState
   private var pending: [Int]
   private var produced = 0
 
@@ -29,7 +29,7 @@ public struct TokenGenerator: Sequence, IteratorProtocol {
   }
 
   /// Bytes that the state of all blocks occupies now.
-  public var stateByteCount: Int { state.reduce(0) { $0 + $1.byteCount } }
+  public var stateByteCount: Int { state.byteCount }
 
   public mutating func next() -> Int? {
     guard produced < limit, !pending.isEmpty else { return nil }

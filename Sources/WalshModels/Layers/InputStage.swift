@@ -30,20 +30,39 @@ public struct InputStage: Sendable {
   /// `activation` where its format is that of the weights, so that products are exact in both operands; else what
   /// `precision` says.
   public func callAsFunction(_ x: Tensor, for layers: [Linear]) -> LayerInput {
-    let transformed = transformed(x)
-    if precision == .bfloat16, layers.allSatisfy(\.hasBFloat16Weight) { return .rounding(rounded(transformed)) }
-    guard !transformed.isTracked, let weight = layers.commonWeight else { return .values(rounded(transformed)) }
-    let leading = Array(transformed.shape.dropLast())
+    if precision == .bfloat16, layers.allSatisfy(\.hasBFloat16Weight) { return .rounding(self(x)) }
+    guard !x.isTracked, let weight = layers.commonWeight else { return .values(self(x)) }
+    return .rows(rows(x, for: weight), Array(x.shape.dropLast()))
+  }
+
+  private func rows(_ x: Tensor, for weight: InterleavedMatrix) -> QuantizedRows {
+    let prepare = transform.map { transform in { (rows: inout Tensor) in transform.apply(to: &rows) } }
     guard let activation else {
       switch precision {
-      case .float32, .bfloat16: return .rows(QuantizedRows(exact: transformed, for: weight), leading)
-      case .int8: return .rows(QuantizedRows(int8: transformed, for: weight), leading)
+      case .float32, .bfloat16: return QuantizedRows(exact: x, for: weight, preparedBy: prepare)
+      case .int8: return QuantizedRows(int8: x, for: weight, preparedBy: prepare)
       }
     }
     if weight.multiplies(activation.format) {
-      return .rows(QuantizedRows(activation.pack(transformed), for: weight), leading)
+      return QuantizedRows(activation.pack(transformed(x)), for: weight)
     }
-    return .rows(QuantizedRows(exact: activation(transformed), for: weight), leading)
+    return QuantizedRows(exact: activation(transformed(x)), for: weight)
+  }
+
+  /// Makes the integers of `callAsFunction(_:for:)` for one token in the memory of other ones, if that can be done.
+  ///
+  /// - Parameters:
+  ///   - x: the activation; it is transformed in place.
+  ///   - weight: the weight of the first of the layers, which all have four-bit weights of one format.
+  ///   - rows: becomes the integers.
+  /// - Returns: false, with nothing changed, where there are no rows yet or the stage has a quantizer.
+  func quantize(_ x: inout Tensor, for weight: InterleavedMatrix, into rows: inout QuantizedRows?) -> Bool {
+    guard activation == nil, rows != nil else { return false }
+    transform?.apply(to: &x)
+    x.withUnsafeBufferPointer { x in
+      if precision == .int8 { rows?.replace(int8: x, for: weight) } else { rows?.replace(exact: x, for: weight) }
+    }
+    return true
   }
 }
 

@@ -4,9 +4,9 @@ import WalshTensor
 /// The keys and values of the tokens so far, in full precision or quantized.
 public final class KeyValueCache: DecoderState {
   /// The keys, as attention reads them.
-  public private(set) var keys: CachedRows
+  public fileprivate(set) var keys: CachedRows
   /// The values, as attention reads them.
-  public private(set) var values: CachedRows
+  public fileprivate(set) var values: CachedRows
 
   /// - Parameters:
   ///   - width: keyHeads · headSize.
@@ -29,20 +29,33 @@ public final class KeyValueCache: DecoderState {
   }
 }
 
+extension KeyValueCache {
+  /// Adds the key and the value of one token, `width` values each.
+  func append(key k: UnsafeBufferPointer<Float>, value v: UnsafeBufferPointer<Float>) {
+    keys.append(k)
+    values.append(v)
+  }
+}
+
 /// Rows of one width that grow at the end, in memory that grows geometrically.
 public struct CachedRows: AttentionOperand {
   public let columns: Int
-  /// Full precision: capacity rows, of which `rowCount` are in use.
+  /// Full precision: capacity rows, of which `bufferedCount` are in use.
   private var buffer: Tensor
   /// Quantized: all rows.
   private var packed: PackedRows?
-  public private(set) var rowCount = 0
+  private var bufferedCount = 0
 
   init(width: Int, headSize: Int, format: NumericFormat?) {
     columns = width
     buffer = Tensor.zeros([0, width])
     packed = format.map { PackedRows(format: $0, columns: width, headSize: headSize) }
   }
+
+  public var rowCount: Int { packed?.rowCount ?? bufferedCount }
+
+  /// The rows in full precision with room behind them; nil when they are quantized.
+  var plain: Tensor? { packed == nil ? buffer : nil }
 
   /// Bytes in use, capacity included.
   var byteCount: Int { packed?.byteCount ?? buffer.count * MemoryLayout<Float>.stride }
@@ -67,22 +80,30 @@ public struct CachedRows: AttentionOperand {
     precondition(x.columns == columns, "A cache of width \(columns) does not take rows of \(x.shape).")
     if packed != nil {
       packed?.append(x)
-    } else {
-      if rowCount + x.rowCount > buffer.rowCount { grow(to: max(rowCount + x.rowCount, 2 * buffer.rowCount)) }
-      let start = rowCount * columns
-      buffer.withUnsafeMutableBufferPointer { out in
-        x.withUnsafeBufferPointer { source in for i in source.indices { out[start + i] = source[i] } }
-      }
+      return
     }
-    rowCount += x.rowCount
+    x.withUnsafeBufferPointer { append($0) }
+  }
+
+  /// Adds rows that lie one behind the other.
+  mutating func append(_ x: UnsafeBufferPointer<Float>) {
+    let rows = x.count / columns
+    if packed != nil {
+      packed?.append(Tensor(Array(x), shape: [rows, columns]))
+      return
+    }
+    if bufferedCount + rows > buffer.rowCount { grow(to: max(bufferedCount + rows, 2 * buffer.rowCount)) }
+    let start = bufferedCount * columns
+    buffer.withUnsafeMutableBufferPointer { out in for i in x.indices { out[start + i] = x[i] } }
+    bufferedCount += rows
   }
 
   private mutating func grow(to capacity: Int) {
     let old = buffer
     buffer = Tensor(shape: [capacity, columns]) { out in
       old.withUnsafeBufferPointer { source in
-        for i in 0..<rowCount * columns { out[i] = source[i] }
-        for i in rowCount * columns..<out.count { out[i] = 0 }
+        for i in 0..<bufferedCount * columns { out[i] = source[i] }
+        for i in bufferedCount * columns..<out.count { out[i] = 0 }
       }
     }
   }

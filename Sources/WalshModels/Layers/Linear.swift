@@ -41,6 +41,16 @@ public struct Linear: Sendable {
   /// Whether the weight is held in bfloat16.
   var hasBFloat16Weight: Bool { if case .bfloat16 = weight { true } else { false } }
 
+  /// The number of outputs.
+  var outputCount: Int {
+    switch weight {
+    case .dense(let w), .custom(let w, _): w.shape[0]
+    case .interleaved(let w): w.rows
+    case .bfloat16(let w): w.rows
+    case .packed(let w): w.rows
+    }
+  }
+
   /// The weight in full precision, shape `[outputs, inputs]`.
   public var denseWeight: Tensor {
     switch weight {

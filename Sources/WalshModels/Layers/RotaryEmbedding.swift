@@ -26,13 +26,15 @@ public struct RotaryEmbedding: Sendable {
   ///   - x: shape `[tokens, heads · headSize]`, or `[texts, tokens, heads · headSize]`.
   ///   - positions: one for each token.
   public func applied(to x: Tensor, positions: Range<Int>) -> Tensor {
-    if case .dynamic(let factor) = configuration.scaling, positions.upperBound > maximumPositions {
-      let stretch = factor * Double(positions.upperBound) / Double(maximumPositions) - (factor - 1)
-      let base = configuration.theta * pow(stretch, Double(headSize) / Double(headSize - 2))
-      return RotaryTable(inverseFrequencies: Self.frequencies(base: base, headSize: headSize))
-        .applied(to: x, positions: positions)
-    }
-    return table.applied(to: x, positions: positions)
+    table(before: positions.upperBound).applied(to: x, positions: positions)
+  }
+
+  /// The table for positions before `end`.
+  func table(before end: Int) -> RotaryTable {
+    guard case .dynamic(let factor) = configuration.scaling, end > maximumPositions else { return table }
+    let stretch = factor * Double(end) / Double(maximumPositions) - (factor - 1)
+    let base = configuration.theta * pow(stretch, Double(headSize) / Double(headSize - 2))
+    return RotaryTable(inverseFrequencies: Self.frequencies(base: base, headSize: headSize))
   }
 
   /// θ^(−2i/d) for i < d/2.

@@ -11,15 +11,15 @@ import WalshTensor
 /// may look back over a window only. All of that comes from the configuration.
 public struct LlamaBlock: DecoderBlock {
   public let outline: ModelOutline.Block
-  private let configuration: LlamaConfiguration
-  private let rotary: RotaryEmbedding
-  private let attention: CausalAttention
-  private let keyStage: KeyStage
+  let configuration: LlamaConfiguration
+  let rotary: RotaryEmbedding
+  let attention: CausalAttention
+  let keyStage: KeyStage
   private let stages: [InputStage]
-  private let inputNorm: Tensor
-  private let middleNorm: Tensor
-  private let queryNorm: Tensor?
-  private let keyNorm: Tensor?
+  let inputNorm: Tensor
+  let middleNorm: Tensor
+  let queryNorm: Tensor?
+  let keyNorm: Tensor?
   private let q: Linear
   private let k: Linear
   private let v: Linear
@@ -27,6 +27,8 @@ public struct LlamaBlock: DecoderBlock {
   private let gate: Linear
   private let up: Linear
   private let down: Linear
+  /// The groups as decoding uses them.
+  let projections: [GroupProjection]
 
   /// Reads block `layer` from `weights`.
   ///
@@ -54,6 +56,7 @@ public struct LlamaBlock: DecoderBlock {
     gate = try weights.linear(prefix + "mlp.gate_proj")
     up = try weights.linear(prefix + "mlp.up_proj")
     down = try weights.linear(prefix + "mlp.down_proj")
+    projections = zip(stages, [[q, k, v], [o], [gate, up], [down]]).map { GroupProjection($0, $1) }
   }
 
   public func makeState() -> any DecoderState {
@@ -83,11 +86,8 @@ public struct LlamaBlock: DecoderBlock {
   private func attend(q: Tensor, k: Tensor, v: Tensor, state: (any DecoderState)?) -> Tensor {
     let start = state?.tokenCount ?? 0
     let positions = start..<start + q.shape[q.rank - 2]
-    func placed(_ x: Tensor, norm: Tensor?) -> Tensor {
-      keyStage.transformHeads(of: rotary.applied(to: normalizingHeads(of: x, by: norm), positions: positions))
-    }
-    let queries = placed(q, norm: queryNorm)
-    let keys = placed(k, norm: keyNorm)
+    let queries = placed(q, norm: queryNorm, positions: positions)
+    let keys = placed(k, norm: keyNorm, positions: positions)
     guard let state else {
       let headSize = configuration.headSize
       return attention.insideTexts(
@@ -98,6 +98,11 @@ public struct LlamaBlock: DecoderBlock {
     }
     cache.append(keys: keys, values: v)
     return attention(queries, cache.keys, cache.values, start: start)
+  }
+
+  /// The heads of queries or keys as attention takes them: normalised, turned, transformed.
+  func placed(_ x: Tensor, norm: Tensor?, positions: Range<Int>) -> Tensor {
+    keyStage.transformHeads(of: rotary.applied(to: normalizingHeads(of: x, by: norm), positions: positions))
   }
 
   private func normalizingHeads(of x: Tensor, by weight: Tensor?) -> Tensor {

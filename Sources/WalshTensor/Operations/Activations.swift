@@ -33,6 +33,26 @@ extension Tensor {
     }
   }
 
+  /// Writes silu(first half) ⊙ (second half) of the values over `result`, which has half as many: `siluGating(_:)`.
+  ///
+  /// - Precondition: nothing is tracked.
+  public func siluGatingHalves(into result: inout Tensor) {
+    precondition(
+      count == 2 * result.count && !isTracked, "Halves of \(shape) do not fit a result of \(result.shape).")
+    let half = result.count
+    result.withUnsafeMutableBufferPointer { y in
+      withUnsafeBufferPointer { x in
+        guard let x = x.baseAddress, let y = y.baseAddress else { return }
+        Parallel.forEach((half + Tensor.chunk - 1) / Tensor.chunk, sharing: (x: x, y: y, half: half)) { job, chunks in
+          let first = chunks.lowerBound * Tensor.chunk
+          let count = min(job.half, chunks.upperBound * Tensor.chunk) - first
+          walsh_silu_gated(
+            InstructionSet.best.rawValue, job.x + first, job.x + job.half + first, job.y + first, count)
+        }
+      }
+    }
+  }
+
   /// The Gaussian error linear unit x·Φ(x), exact. Its derivative is Φ(x) + x·φ(x).
   public func gelu() -> Tensor {
     mapValues { 0.5 * $0 * (1 + erf($0 * Float(0.5).squareRoot())) }.recorded(from: self) { x in

@@ -54,6 +54,87 @@ extension CausalAttention {
   }
 
   func mixtures(_ q: Tensor, _ k: some AttentionOperand, _ v: some AttentionOperand, start: Int) -> Tensor {
+    let cut = cut(q, k, v, start: start)
+    return Tensor(shape: [cut.tokens, q.columns]) { out in
+      q.withUnsafeBufferPointer { q in
+        guard let q = q.baseAddress, let out = out.baseAddress, cut.tokens > 0 else { return }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: cut.itemCount * cut.stateSize) { states in
+          guard let states = states.baseAddress else { return }
+          Parallel.forEach(cut.itemCount, grain: cut.grain) { item in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: cut.scratchSize) { scratch in
+              guard let scratch = scratch.baseAddress else { return }
+              attend(cut, item: item, q, k, v, state: states + item * cut.stateSize, scratch: scratch)
+            }
+          }
+          Parallel.forEach(cut.panelCount, grain: 1 + 100_000 / (cut.spans * cut.stateSize)) { panel in
+            combine(cut, panel: panel, states, into: out)
+          }
+        }
+      }
+    }
+  }
+
+  /// Attention of one token, written over `out`, without any allocation once `scratch` is large enough: decoding.
+  ///
+  /// - Parameters:
+  ///   - q: shape `[1, heads · d]`, at position `start`.
+  ///   - k: shape `[positions, keyHeads · d]`, more than `start` positions; those behind it are not looked at.
+  ///   - v: the shape of `k`.
+  ///   - scratch: memory to work in; it grows with the positions.
+  ///   - out: the shape of `q`.
+  /// - Precondition: nothing is tracked.
+  public func attend(
+    _ q: UnsafeBufferPointer<Float>, _ k: Tensor, _ v: Tensor, start: Int, scratch: inout Tensor,
+    into out: inout Tensor
+  ) {
+    let cut = Cut(self, tokens: 1, d: q.count / heads, start: start)
+    precondition(
+      q.count == heads * cut.d && out.count == q.count && k.columns == keyHeads * cut.d && v.columns == k.columns
+        && min(k.rowCount, v.rowCount) > start,
+      "Attention of \(q.count) values at \(start) does not fit \(k.shape) keys and \(v.shape) values.")
+    let size = cut.stateSize + cut.scratchSize
+    if scratch.count < cut.itemCount * size { scratch = Tensor.zeros([2 * cut.itemCount * size]) }
+    scratch.withUnsafeMutableBufferPointer { memory in
+      out.withUnsafeMutableBufferPointer { out in
+        k.withUnsafeBufferPointer { k in
+          v.withUnsafeBufferPointer { v in
+            guard let q = q.baseAddress, let k = k.baseAddress, let v = v.baseAddress, let out = out.baseAddress,
+              let memory = memory.baseAddress
+            else { return }
+            let (keys, values) = (Rows(base: k, columns: keyHeads * cut.d), Rows(base: v, columns: keyHeads * cut.d))
+            Parallel.forEach(
+              cut.itemCount, grain: cut.grain,
+              sharing: (attention: self, cut: cut, q: q, keys: keys, values: values, memory: memory)
+            ) { job, items in
+              let cut = job.cut
+              for item in items {
+                job.attention.attend(
+                  cut, item: item, job.q, job.keys, job.values, state: job.memory + item * cut.stateSize,
+                  scratch: job.memory + cut.itemCount * cut.stateSize + item * cut.scratchSize)
+              }
+            }
+            for panel in 0..<cut.panelCount { combine(cut, panel: panel, memory, into: out) }
+          }
+        }
+      }
+    }
+  }
+
+  /// Keys or values in full precision, by pointer.
+  private struct Rows: AttentionOperand, @unchecked Sendable {
+    let base: UnsafePointer<Float>
+    let columns: Int
+    var rowCount: Int { .max }
+
+    func withTile(
+      rows: Range<Int>, columns: Range<Int>, scratch: UnsafeMutablePointer<Float>,
+      _ body: (_ tile: UnsafePointer<Float>, _ stride: Int) -> Void
+    ) {
+      body(base + rows.lowerBound * self.columns + columns.lowerBound, self.columns)
+    }
+  }
+
+  private func cut(_ q: Tensor, _ k: some AttentionOperand, _ v: some AttentionOperand, start: Int) -> Cut {
     let tokens = q.rowCount
     let d = q.columns / heads
     precondition(q.columns == heads * d && d > 0, "\(heads) heads do not divide queries of shape \(q.shape).")
@@ -62,23 +143,7 @@ extension CausalAttention {
         && min(k.rowCount, v.rowCount) >= start + tokens,
       "Attention of q\(q.shape) at \(start) does not fit \(k.rowCount) × \(k.columns) keys and \(v.rowCount) × \(v.columns) values."
     )
-    let cut = Cut(self, tokens: tokens, d: d, start: start)
-    return Tensor(shape: [tokens, q.columns]) { out in
-      q.withUnsafeBufferPointer { q in
-        guard let q = q.baseAddress, let out = out.baseAddress, tokens > 0 else { return }
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: cut.panelCount * cut.spans * cut.stateSize) {
-          states in
-          guard let states = states.baseAddress else { return }
-          let work = 2 * cut.rows * cut.spanLength * d
-          Parallel.forEach(cut.panelCount * cut.spans, grain: 1 + 300_000 / work) { item in
-            attend(cut, panel: item / cut.spans, span: item % cut.spans, q, k, v, into: states + item * cut.stateSize)
-          }
-          Parallel.forEach(cut.panelCount, grain: 1 + 100_000 / (cut.spans * cut.stateSize)) { panel in
-            combine(cut, panel: panel, states + panel * cut.spans * cut.stateSize, into: out)
-          }
-        }
-      }
-    }
+    return Cut(self, tokens: tokens, d: d, start: start)
   }
 
   /// How the work is cut. A state is what a panel has seen of a span: `rows` mixtures of d values, maxima, sums.
@@ -90,7 +155,13 @@ extension CausalAttention {
     let panels, panelCount: Int
     /// The first position that any query sees; the spans that follow, and their length.
     let first, spans, spanLength: Int
+    /// The items are the spans of the panels.
+    var itemCount: Int { panelCount * spans }
     var stateSize: Int { rows * (d + 2) }
+    /// What an item works in: its queries, and a tile of keys and one of values that may have to be decoded.
+    var scratchSize: Int { (rows + 2 * WALSH_ATTENTION_TILE) * d }
+    /// The items worth a thread of their own: about 10 µs, for in decoding the threads are awake.
+    var grain: Int { 1 + 200_000 / (2 * rows * spanLength * d) }
 
     init(_ attention: CausalAttention, tokens: Int, d: Int, start: Int) {
       (self.tokens, self.d, self.start) = (tokens, d, start)
@@ -113,9 +184,10 @@ extension CausalAttention {
 
   /// Writes the state of a panel after the positions of a span.
   private func attend(
-    _ cut: Cut, panel: Int, span: Int, _ q: UnsafePointer<Float>, _ k: some AttentionOperand,
-    _ v: some AttentionOperand, into state: UnsafeMutablePointer<Float>
+    _ cut: Cut, item: Int, _ q: UnsafePointer<Float>, _ k: some AttentionOperand, _ v: some AttentionOperand,
+    state: UnsafeMutablePointer<Float>, scratch queries: UnsafeMutablePointer<Float>
   ) {
+    let (panel, span) = (item / cut.spans, item % cut.spans)
     let (d, group) = (cut.d, cut.group)
     let keyHead = panel / cut.panels
     let tokens = cut.tokens(ofPanel: panel % cut.panels)
@@ -127,60 +199,42 @@ extension CausalAttention {
     let from = max(begin, window.map { cut.start + tokens.lowerBound + 1 - $0 } ?? 0)
     let to = min(begin + cut.spanLength, cut.start + tokens.upperBound)
     let tile = WALSH_ATTENTION_TILE
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: (rows + 2 * tile) * d) { scratch in
-      withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * rows) { bounds in
-        guard let queries = scratch.baseAddress, let lows = bounds.baseAddress else { return }
-        let highs = lows + rows
-        for (i, token) in tokens.enumerated() {
-          let source = q + (token * heads + keyHead * group) * d
-          for j in 0..<group * d { queries[i * group * d + j] = source[j] * scale }
+    for (i, token) in tokens.enumerated() {
+      let source = q + (token * heads + keyHead * group) * d
+      for j in 0..<group * d { queries[i * group * d + j] = source[j] * scale }
+    }
+    var seen = walsh_attention(queries: queries, mixtures: state, maxima: maxima, sums: sums, rows: rows, d: d)
+    // A row sees the positions up to its own: two bounds for each.
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * rows) { bounds in
+      guard let lows = bounds.baseAddress else { return }
+      let highs = lows + rows
+      for position in stride(from: from, to: to, by: tile) {
+        let positions = position..<min(position + tile, to)
+        for r in 0..<rows {
+          let end = cut.start + tokens.lowerBound + r / group + 1 - position
+          highs[r] = Int32(min(max(0, end), positions.count))
+          lows[r] = Int32(window.map { min(max(0, end - $0), positions.count) } ?? 0)
         }
-        var memory = walsh_attention(
-          queries: queries, mixtures: state, maxima: maxima, sums: sums, rows: rows, d: d)
-        for position in stride(from: from, to: to, by: tile) {
-          let positions = position..<min(position + tile, to)
-          for r in 0..<rows {
-            let end = cut.start + tokens.lowerBound + r / group + 1 - position
-            highs[r] = Int32(min(max(0, end), positions.count))
-            lows[r] = Int32(window.map { min(max(0, end - $0), positions.count) } ?? 0)
-          }
-          let columns = keyHead * d..<(keyHead + 1) * d
-          k.withTile(rows: positions, columns: columns, scratch: queries + rows * d) { keys, keyStride in
-            v.withTile(rows: positions, columns: columns, scratch: queries + (rows + tile) * d) {
-              values, valueStride in
-              walsh_attend(
-                InstructionSet.best.rawValue, &memory, keys, keyStride, values, valueStride, lows, highs,
-                positions.count)
-            }
+        let columns = keyHead * d..<(keyHead + 1) * d
+        k.withTile(rows: positions, columns: columns, scratch: queries + rows * d) { keys, keyStride in
+          v.withTile(rows: positions, columns: columns, scratch: queries + (rows + tile) * d) { values, valueStride in
+            walsh_attend(
+              InstructionSet.best.rawValue, &seen, keys, keyStride, values, valueStride, lows, highs, positions.count)
           }
         }
       }
     }
   }
 
-  /// Puts the spans of a panel together, in order: Σ exp(mₛ − m)·mixtureₛ / Σ exp(mₛ − m)·sumₛ with m the largest mₛ.
+  /// Puts the spans of a panel together.
   private func combine(
-    _ cut: Cut, panel: Int, _ states: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>
+    _ cut: Cut, panel: Int, _ memory: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>
   ) {
     let (d, group) = (cut.d, cut.group)
     let tokens = cut.tokens(ofPanel: panel % cut.panels)
-    let rows = tokens.count * group
-    for r in 0..<rows {
-      let token = tokens.lowerBound + r / group
-      let y = out + (token * heads + panel / cut.panels * group + r % group) * d
-      func maximum(_ span: Int) -> Float { states[span * cut.stateSize + rows * d + r] }
-      var top = -Float.infinity
-      for span in 0..<cut.spans where !(maximum(span) <= top) { top = maximum(span) }
-      var total: Float = 0
-      for span in 0..<cut.spans {
-        let state = states + span * cut.stateSize
-        // A span of which the row sees nothing has a maximum of −∞ and adds zeros.
-        let weight = maximum(span) == -.infinity && top != -.infinity ? 0 : exp(maximum(span) - top)
-        total += weight * state[rows * (d + 1) + r]
-        for i in 0..<d { y[i] = (span == 0 ? 0 : y[i]) + weight * state[r * d + i] }
-      }
-      let factor = 1 / total
-      for i in 0..<d { y[i] *= factor }
-    }
+    let head = panel / cut.panels * group
+    walsh_combine_spans(
+      InstructionSet.best.rawValue, memory + panel * cut.spans * cut.stateSize, cut.spans, cut.stateSize,
+      tokens.count * group, d, group, out + (tokens.lowerBound * heads + head) * d, heads * d)
   }
 }

@@ -8,26 +8,38 @@ extension Tensor {
   ///   - epsilon: ε.
   public func rmsNorm(weight: Tensor, epsilon: Float) -> Tensor {
     precondition(weight.count == columns, "A norm of \(weight.count) weights does not fit rows of \(shape).")
-    let n = columns
-    guard n > 0 else { return self }
-    let result = Tensor(shape: shape) { out in
-      withUnsafeBufferPointer { x in
-        weight.withUnsafeBufferPointer { g in
-          Parallel.forEachChunk(of: count / n, size: Tensor.rowsOfChunk(n)) { rows in
-            for start in rows.lazy.map({ $0 * n }) {
-              let row = UnsafeBufferPointer(rebasing: x[start..<start + n])
-              let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
-              let scale = Float(1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot())
-              for j in result.indices { result[j] = row[j] * scale * g[j] }
-            }
-          }
-        }
-      }
-    }
+    guard columns > 0 else { return self }
+    let result = Tensor(shape: shape) { writeRMSNorm(weight: weight, epsilon: epsilon, to: $0) }
     // In decoding a row takes less time than the array of inputs.
     guard isTracked || weight.isTracked else { return result }
     return result.recorded(from: [self, weight]) { inputs in
       { gradient, _ in inputs[0].rmsNormGradients(weight: inputs[1], epsilon: epsilon, gradient: gradient) }
+    }
+  }
+
+  /// Writes `rmsNorm(weight:epsilon:)` over the values of `out`, which has as many.
+  ///
+  /// - Precondition: nothing is tracked.
+  public func rmsNorm(weight: Tensor, epsilon: Float, into out: inout Tensor) {
+    precondition(
+      weight.count == columns && out.count == count && !isTracked && !weight.isTracked,
+      "A norm of \(weight.count) weights does not fit rows of \(shape) and a result of \(out.shape).")
+    out.withUnsafeMutableBufferPointer { writeRMSNorm(weight: weight, epsilon: epsilon, to: $0) }
+  }
+
+  private func writeRMSNorm(weight: Tensor, epsilon: Float, to out: UnsafeMutableBufferPointer<Float>) {
+    let n = columns
+    withUnsafeBufferPointer { x in
+      weight.withUnsafeBufferPointer { g in
+        Parallel.forEachChunk(of: count / n, size: Tensor.rowsOfChunk(n)) { rows in
+          for start in rows.lazy.map({ $0 * n }) {
+            let row = UnsafeBufferPointer(rebasing: x[start..<start + n])
+            let result = UnsafeMutableBufferPointer(rebasing: out[start..<start + n])
+            let scale = Float(1 / (squaresInLanes(row) / Double(n) + Double(epsilon)).squareRoot())
+            for j in result.indices { result[j] = row[j] * scale * g[j] }
+          }
+        }
+      }
     }
   }
 

@@ -42,9 +42,7 @@ extension Tensor {
     return withUnsafeBufferPointer { x in
       (0..<rowCount).map { r in
         let row = UnsafeBufferPointer(rebasing: x[r * n..<(r + 1) * n])
-        var best = 0
-        for j in row.indices where row[j] > row[best] || (row[best].isNaN && !row[j].isNaN) { best = j }
-        return best
+        return row.firstIndex(of: largest(row)) ?? 0
       }
     }
   }

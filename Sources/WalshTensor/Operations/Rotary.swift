@@ -7,8 +7,8 @@ import Foundation
 public struct RotaryTable: Sendable {
   /// The head size d.
   public let headSize: Int
-  private let inverseFrequencies: [Float]
-  private let magnitude: Float
+  fileprivate let inverseFrequencies: [Float]
+  fileprivate let magnitude: Float
 
   /// - Parameters:
   ///   - inverseFrequencies: θ_i for i < d/2; the angle at position p is p·θ_i.
@@ -55,28 +55,80 @@ public struct RotaryTable: Sendable {
     let half = headSize / 2
     let heads = x.columns / headSize
     let (width, rows) = (x.columns, x.rowCount)
-    let angles = positions.flatMap { position in inverseFrequencies.map { Float(position) * $0 } }
     // Angles cost more than the rotation: texts of a batch and heads share them.
-    let cosines = angles.map { cos($0) * magnitude }
-    let sines = angles.map { sin($0) * magnitude * direction }
+    let turns = RotaryTurns(self, at: positions)
     x.withUnsafeMutableBufferPointer { p in
-      cosines.withUnsafeBufferPointer { cosines in
-        sines.withUnsafeBufferPointer { sines in
-          Parallel.forEachChunk(ofRows: rows, columns: width) { rows in
-            for row in rows {
-              let table = row % positions.count * half
-              for head in 0..<heads {
-                let start = row * width + head * headSize
-                for i in 0..<half {
-                  let (a, b) = (p[start + i], p[start + half + i])
-                  p[start + i] = a * cosines[table + i] - b * sines[table + i]
-                  p[start + half + i] = b * cosines[table + i] + a * sines[table + i]
-                }
-              }
-            }
+      turns.withPointers { cosines, sines in
+        Parallel.forEachChunk(ofRows: rows, columns: width) { rows in
+          for row in rows {
+            let table = row % positions.count * half
+            guard let base = p.baseAddress else { return }
+            turnHeads(base + row * width, heads, half, cosines + table, sines + table, direction)
           }
         }
       }
+    }
+  }
+}
+
+/// The cosines and sines of a rotary table at some positions: all blocks of a model turn by the same ones.
+public struct RotaryTurns: Sendable {
+  /// d/2 values for each position.
+  private var cosines: [Float] = []
+  private var sines: [Float] = []
+  private let half: Int
+
+  /// The turns of `table` at `positions`.
+  public init(_ table: RotaryTable, at positions: some RandomAccessCollection<Int>) {
+    half = table.headSize / 2
+    cosines.reserveCapacity(half * positions.count)
+    sines.reserveCapacity(half * positions.count)
+    for position in positions { append(table, at: position) }
+  }
+
+  /// Becomes the turns of `table`, of the same head size, at one position, in the memory that is there.
+  public mutating func move(to position: Int, of table: RotaryTable) {
+    precondition(table.headSize == 2 * half, "Turns of heads of \(2 * half) do not fit heads of \(table.headSize).")
+    cosines.removeAll(keepingCapacity: true)
+    sines.removeAll(keepingCapacity: true)
+    append(table, at: position)
+  }
+
+  private mutating func append(_ table: RotaryTable, at position: Int) {
+    for frequency in table.inverseFrequencies {
+      let angle = Float(position) * frequency
+      cosines.append(cos(angle) * table.magnitude)
+      sines.append(sin(angle) * table.magnitude)
+    }
+  }
+
+  /// Turns the consecutive `heads` by the turns of the first position, as `RotaryTable.apply` does.
+  public func turn(_ heads: UnsafeMutableBufferPointer<Float>) {
+    precondition(heads.count % (2 * half) == 0, "\(heads.count) values are no heads of \(2 * half).")
+    guard let base = heads.baseAddress else { return }
+    withPointers { turnHeads(base, heads.count / (2 * half), half, $0, $1, 1) }
+  }
+
+  fileprivate func withPointers(_ body: (UnsafePointer<Float>, UnsafePointer<Float>) -> Void) {
+    cosines.withUnsafeBufferPointer { cosines in
+      sines.withUnsafeBufferPointer { sines in
+        if let cosines = cosines.baseAddress, let sines = sines.baseAddress { body(cosines, sines) }
+      }
+    }
+  }
+}
+
+/// Turns consecutive heads of 2 · `half` values, in the plane of the values i and half + i each.
+private func turnHeads(
+  _ x: UnsafeMutablePointer<Float>, _ heads: Int, _ half: Int, _ cosines: UnsafePointer<Float>,
+  _ sines: UnsafePointer<Float>, _ direction: Float
+) {
+  for head in 0..<heads {
+    let (first, second) = (x + 2 * half * head, x + 2 * half * head + half)
+    for i in 0..<half {
+      let (a, b, sine) = (first[i], second[i], sines[i] * direction)
+      first[i] = a * cosines[i] - b * sine
+      second[i] = b * cosines[i] + a * sine
     }
   }
 }

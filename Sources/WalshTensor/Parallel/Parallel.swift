@@ -18,9 +18,8 @@ public enum Parallel {
     set { workers.store(max(1, newValue), ordering: .relaxed) }
   }
 
-  /// The pieces that a loop is cut into for each of its threads: a thread that the system holds up leaves the rest of its
-  /// share to the others.
-  private static let piecesPerThread = 4
+  /// The pieces of a thread's share of a loop: small enough that whoever is done first can take over what another has left.
+  private static let piecesPerThread = 16
 
   /// Calls `body` once with every index in `0..<count`, on up to `workerCount` threads, and returns when all are done.
   ///
@@ -33,19 +32,58 @@ public enum Parallel {
   ///     Choose it so that a grain takes at least 50 µs.
   ///   - body: called with each index once. Items may run in any order and must write disjoint memory.
   public static func forEach(_ count: Int, grain: Int = 1, _ body: (Int) -> Void) {
-    let threads = min(workerCount, count / max(1, grain))
-    guard threads > 1, !WorkerPool.isInsideLoop else {
+    let threads = threads(for: count, grain: grain)
+    guard threads > 1 else {
       for i in 0..<max(0, count) { body(i) }
       return
     }
-    let pieces = min(count, threads * piecesPerThread)
     withoutActuallyEscaping(body) { body in
-      // Items write disjoint memory by contract, which the compiler cannot see.
-      nonisolated(unsafe) let body = body
-      WorkerPool.shared.run(pieces: pieces, threads: threads) { piece in
-        for i in piece * count / pieces..<(piece + 1) * count / pieces { body(i) }
+      run(count, threads: threads, sharing: body) { body, items in for i in items { body(i) } }
+    }
+  }
+
+  /// As `forEach(_:grain:_:)` without any allocation: what `body` needs comes as `context`, so that it captures nothing,
+  /// and it gets some consecutive items at a time.
+  @inlinable
+  public static func forEach<Context>(
+    _ count: Int, grain: Int = 1, sharing context: Context,
+    _ body: @escaping @Sendable (_ context: Context, _ items: Range<Int>) -> Void
+  ) {
+    let threads = threads(for: count, grain: grain)
+    guard threads > 1 else { return body(context, 0..<max(0, count)) }
+    run(count, threads: threads, sharing: context, body)
+  }
+
+  /// How many threads a loop of `count` items takes.
+  @usableFromInline
+  static func threads(for count: Int, grain: Int) -> Int {
+    let threads = min(workerCount, count / max(1, grain))
+    return threads > 1 && !WorkerPool.isInsideLoop ? threads : 1
+  }
+
+  /// The loop itself. Its job lies on the caller's stack: a context, and a function that captures nothing.
+  @inlinable
+  static func run<Context>(
+    _ count: Int, threads: Int, sharing context: Context,
+    _ body: @escaping @Sendable (Context, Range<Int>) -> Void
+  ) {
+    let job = (context, body)
+    withUnsafePointer(to: job) { job in
+      run(count, threads: threads, job: job) { job, items in
+        let job = job.assumingMemoryBound(to: (Context, @Sendable (Context, Range<Int>) -> Void).self)
+        job.pointee.1(job.pointee.0, items)
       }
     }
+  }
+
+  @usableFromInline
+  static func run(
+    _ count: Int, threads: Int, job: UnsafeRawPointer,
+    _ body: @escaping @Sendable (UnsafeRawPointer, Range<Int>) -> Void
+  ) {
+    WorkerPool.shared.run(
+      ParallelJob(count: count, pieces: min(count, threads * piecesPerThread), context: job, body: body),
+      threads: threads)
   }
 
   /// Calls `body` with consecutive ranges of at most `size` indices that together cover `0..<count`.

@@ -10,7 +10,7 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The instruction set of the kernels: reference, avx2, avx512 or dotprod. The widest of the processor unless given.",
+      "The instruction set of the kernels: reference, avx2, avx512, dotprod or i8mm. The widest of the processor unless given.",
       valueName: "name"))
   var kernels: InstructionSet?
 
@@ -37,7 +37,7 @@ struct RunOptions: ParsableArguments {
 }
 
 extension InstructionSet: ExpressibleByArgument {
-  /// The instruction set of a name: `reference`, `avx2`, `avx512`, `dotprod`.
+  /// The instruction set of a name: `reference`, `avx2`, `avx512`, `dotprod`, `i8mm`.
   public init?(argument: String) {
     guard let named = Self.allCases.first(where: { $0.name == argument }) else { return nil }
     self = named
