@@ -99,9 +99,10 @@ public struct CheckpointWeights: WeightSource {
         checkpoint.folder,
         "its kv_cache_scheme has \(cache.bits) bits per \(cache.strategy.rawValue), a format Walsh does not compute.")
     }
-    return KeyStage(
-      transform: try transform(at: site.path, .cachedKeys, className: "Attention", width: site.headSize),
-      cacheFormat: quantization.keyValueCache?.cacheFormat)
+    var stage = KeyStage(cacheFormat: quantization.keyValueCache?.cacheFormat)
+    stage.queryTransform = try transform(at: site.path, .queries, className: "Attention", width: site.headSize)
+    stage.keyTransform = try transform(at: site.path, .cachedKeys, className: "Attention", width: site.headSize)
+    return stage
   }
 
   /// The transform that a scheme of the configuration stores for `path`; nil when none applies there.

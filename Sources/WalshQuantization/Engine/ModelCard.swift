@@ -4,6 +4,8 @@ import WalshModels
 struct ModelCard {
   let run: QuantizationRun
   let layers: [LayerReport]
+  /// How the blocks were calibrated, where they were.
+  let calibrations: [CalibrationReport]
   /// Whether transforms act at run time.
   let hasOnlineTransforms: Bool
 
@@ -20,8 +22,16 @@ struct ModelCard {
       "- Calibration: \(run.calibration.map { "\($0.samples.count) samples, \($0.tokenCount) tokens of \($0.source)" } ?? "none").",
       "- Quantized layers: \(layers.count), mean relative squared weight error \(Self.short(mean))"
         + (worst.map { ", worst \($0.path) with \(Self.short($0.weightError))." } ?? "."),
-      "", "## Who can load it", "",
     ]
+    if let method = run.plan.blockCalibration, !calibrations.isEmpty {
+      let errors = calibrations.map { "\(Self.short($0.firstLoss)) to \(Self.short($0.lastLoss))" }
+      lines.append("- \(method): relative squared error of each block's output \(errors.joined(separator: ", ")).")
+      let held = calibrations.reduce(0) { $0 + $1.heldValues }
+      if held > 0 {
+        lines.append("- \(held) steps of single values were held back from a singular matrix or a negative factor.")
+      }
+    }
+    lines += ["", "## Who can load it", ""]
     if hasOnlineTransforms {
       lines.append(
         "**Some rotations act at run time** (`transform_config`). Walsh and vLLM apply them; transformers, llama.cpp and "

@@ -80,7 +80,7 @@ public struct PlanSummary: Sendable {
       } + [Row(GroupPlan(), of: outline.head, followsResidual: plan.residual != nil)]
     preset = plan.preset.description
     residual = plan.residual?.description
-    keys = plan.keys?.description
+    keys = plan.learnsKeys ? "learned, undone in queries" : plan.keys?.description
     cache = plan.cache?.name
     bytesBefore = source.byteCount
     bytesAfter = try plan.storedByteCount(of: outline, source: source)
@@ -135,6 +135,9 @@ extension PlanSummary.Row {
       parts = (transform as? CompositeTransform)?.parts.count ?? 1
     // Calibrated transforms promise to fit what their group's source absorbs.
     case .calibrated: (rest, parts) = (0, 1)
+    case .learned(let shape):
+      rest = shape.onlineOrders.isEmpty ? 0 : 1
+      parts = rest + (shape.isFolded ? 1 : 0)
     }
     var name = plan.transform.description
     var isFolded = parts > rest
