@@ -119,7 +119,8 @@ extension Quantizer {
     if case .nearestEven = rounding, let x = x.baseAddress, let g = g.baseAddress, let out = out.baseAddress {
       let start = positions.lowerBound
       return walsh_straight_through(
-        InstructionSet.best.rawValue, x + start, g + start, positions.count, codec.scale, lowest, highest, out + start)
+        InstructionSet.best.rawValue, x + start, g + start, positions.count, codec.scale, lowest, highest, out + start
+      )
     }
     return scalarRoundingGradient(codec, positions, x, g, into: out, range: lowest...highest)
   }

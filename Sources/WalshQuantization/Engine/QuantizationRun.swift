@@ -142,7 +142,8 @@ public struct QuantizationRun {
     let result = try QuantizedConfiguration(run: self).configuration(
       shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
     let card = ModelCard(
-      run: self, layers: layers, calibrations: journal.entries.compactMap(\.calibration), hasOnlineTransforms: try !(result.quantization()?.transforms.isEmpty ?? true))
+      run: self, layers: layers, calibrations: journal.entries.compactMap(\.calibration),
+      transforms: try result.quantization()?.transforms ?? [])
     try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(card.text.utf8)])
     return layers
   }

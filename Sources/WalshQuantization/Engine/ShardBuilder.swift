@@ -101,15 +101,35 @@ struct ShardBuilder {
     for group in block.groups {
       guard let transform = weights.online[group.id] else { continue }
       let stored = OnlineTransform(transform)
-      result += group.layers.map { stored.stored(named: group.source.schemeBase, at: $0, .input) }
+      result += group.layers.flatMap { stored.tensors(named: group.source.schemeBase, at: $0, .input) }
     }
     if let queries = weights.keys.queryTransform, let keys = weights.keys.keyTransform, let site = block.attention {
-      result += [
-        OnlineTransform(queries).stored(named: keySchemeBase, at: site.path, .queries),
-        OnlineTransform(keys).stored(named: keySchemeBase, at: site.path, .cachedKeys),
-      ]
+      result += OnlineTransform(queries).tensors(named: keySchemeBase, at: site.path, .queries)
+      result += OnlineTransform(keys).tensors(named: keySchemeBase, at: site.path, .cachedKeys)
     }
+    result += clips(of: weights, block)
     return Block(tensors: result, layers: reports, calibration: calibrated?.report)
+  }
+
+  /// What is clipped of activations and of the cache: F32 [2], the parts that remain of the smallest and the largest value.
+  private func clips(of weights: BlockWeights, _ block: ModelOutline.Block) -> [StoredTensor] {
+    func stored(_ name: String, _ clip: ClipRatio) -> StoredTensor {
+      StoredTensor(name: name, Tensor([clip.lower, clip.upper]))
+    }
+    var result: [StoredTensor] = []
+    for group in block.groups where plan.clips(plan[group].activations) {
+      for layer in group.layers {
+        guard let quantizer = weights.layerActivations[layer] ?? weights.activations[group.id] else { continue }
+        result.append(stored(ClippingNames.input(of: layer), quantizer.clip))
+      }
+    }
+    if plan.clips(plan.cache), let site = block.attention, let keys = weights.keys.keys,
+      let values = weights.keys.values
+    {
+      result.append(stored(ClippingNames.keys(of: site.path), keys.clip))
+      result.append(stored(ClippingNames.values(of: site.path), values.clip))
+    }
+    return result
   }
 
   /// The divisor 2688 / amax of each quantized layer whose activations have a tensor scale, by path.

@@ -73,7 +73,8 @@ private struct KroneckerOperands {
 
   /// The gradients that are asked for, of the rows `x` and of the operands.
   func gradients(
-    of x: Tensor, _ gradient: Tensor, input: Bool, scale wantsScale: Bool, left wantsLeft: Bool, right wantsRight: Bool
+    of x: Tensor, _ gradient: Tensor, input: Bool, scale wantsScale: Bool, left wantsLeft: Bool,
+    right wantsRight: Bool
   ) -> (input: Tensor?, scale: Tensor?, left: Tensor?, right: Tensor?) {
     let n = n1 * n2
     let rows = n == 0 ? 0 : x.count / n

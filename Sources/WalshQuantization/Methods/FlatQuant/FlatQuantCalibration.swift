@@ -34,7 +34,8 @@ public struct FlatQuantCalibration: BlockCalibration {
     for epoch in 0..<settings.epochs {
       var error = 0.0
       for (index, samples) in batches.enumerated() {
-        let note = "epoch \(epoch + 1) of \(settings.epochs)" + (epoch > 0 ? ", error \(Self.short(report.last))" : "")
+        let note =
+          "epoch \(epoch + 1) of \(settings.epochs)" + (epoch > 0 ? ", error \(Self.short(report.last))" : "")
         try progress(epoch * batches.count + index, note)
         let batch = try Batch(block, samples: samples)
         if epoch == 0 { report.power += batch.power }
@@ -58,7 +59,8 @@ public struct FlatQuantCalibration: BlockCalibration {
   private func failure(of block: CalibrationBlock, step: Int) -> QuantizationError {
     QuantizationError(
       "block \(block.layer)",
-      "FlatQuant's calibration left the numbers in step \(step); lower flatquant.learning-rate and clip-learning-rate.")
+      "FlatQuant's calibration left the numbers in step \(step); lower flatquant.learning-rate and clip-learning-rate."
+    )
   }
 
   private static func short(_ value: Double) -> String { String(format: "%.5f", value) }

@@ -30,7 +30,8 @@ extension LearnedBlock {
       var learned = LearnedGroup(group: group)
       let groupPlan = plan[group]
       if let shape = groupPlan.transform.learnedShape {
-        if shape.scales, case .valueHeads = group.source {} else if shape.scales {
+        if shape.scales, case .valueHeads = group.source {
+        } else if shape.scales {
           learned.scale = parameters.addTransform(
             try settings.scaleStart.scales(of: group, in: block))
         }

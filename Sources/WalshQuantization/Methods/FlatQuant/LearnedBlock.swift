@@ -124,8 +124,9 @@ struct LearnedBlock {
 
   /// What the engine needs of the final parameters.
   func result(_ parameters: LearnedParameters) throws -> CalibratedBlock {
-    func ratios(_ keys: (lower: LearnedParameters.Key, upper: LearnedParameters.Key)) -> (lower: Tensor, upper: Tensor)
-    { (parameters[keys.lower].sigmoid(), parameters[keys.upper].sigmoid()) }
+    func ratios(_ keys: (lower: LearnedParameters.Key, upper: LearnedParameters.Key)) -> (
+      lower: Tensor, upper: Tensor
+    ) { (parameters[keys.lower].sigmoid(), parameters[keys.upper].sigmoid()) }
     func ratio(_ keys: (lower: LearnedParameters.Key, upper: LearnedParameters.Key)?) -> ClipRatio {
       keys.map { logits($0, parameters).ratio } ?? .none
     }
