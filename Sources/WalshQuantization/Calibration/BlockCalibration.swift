@@ -8,6 +8,9 @@ import WalshTransforms
 /// Where `TransformCalibration` sees statistics of one group, this sees the block: every calibration sample in front of it
 /// and what the original block makes of the sample, both in full precision. So blocks do not depend on each other's result.
 public protocol BlockCalibration: Sendable, CustomStringConvertible {
+  /// How many samples pass through the block at once.
+  var samplesPerStep: Int { get }
+
   /// The steps of a block for a number of samples, for progress.
   func steps(samples: Int) -> Int
 

@@ -19,9 +19,8 @@ final class CalibrationStreams {
   ///   - limit: the bytes that may stay in memory, of all streams together.
   ///   - folder: where scratch files go.
   init(_ samples: [Tensor], for plan: Plan, limit: Int, folder: URL) throws {
-    let count = (plan.readsQuantizedStream ? 1 : 0) + (plan.blockCalibration == nil ? 0 : 2)
     func stream(_ name: String) throws -> HiddenStates {
-      try HiddenStates(samples, limit: limit / max(1, count), folder: folder, name: name)
+      try HiddenStates(samples, limit: limit / max(1, plan.streamCount), folder: folder, name: name)
     }
     quantized = plan.readsQuantizedStream ? try stream("hidden-states") : nil
     guard plan.blockCalibration != nil else { return }

@@ -11,11 +11,13 @@ public struct MemoryEstimate: Sendable, Equatable {
   public let statistics: Int
   /// The matrices of online transforms.
   public let transforms: Int
-  /// The activations of one calibration sample inside a block.
+  /// The activations of one calibration sample inside a block, or of one step of a block calibration with its gradients.
   public let sample: Int
+  /// What a block calibration keeps of the block's weights between the forward and the backward pass.
+  public let calibration: Int
   /// The embedding or the output layer while it is rotated and written.
   public let ends: Int
-  /// The residual stream of all calibration samples.
+  /// The residual streams of all calibration samples.
   public let residualStream: Int
 
   /// The largest residual stream that stays in memory when nothing else is said; a larger one goes to a scratch file.
@@ -48,15 +50,24 @@ public struct MemoryEstimate: Sendable, Equatable {
     statistics = 8 * widest * widest * 8
     // A matrix is made from the identity, compared with the known ones, and written.
     transforms = 6 * plan.largestStoredTransform(of: outline)
-    sample = plan.calibrationReason == nil ? 0 : 2 * activations * context * 4
+    if let calibration = plan.blockCalibration {
+      // Every activation is kept for the backward pass, and some have a gradient at the same time.
+      sample = 3 * activations * context * min(samples, calibration.samplesPerStep) * 4
+      // Folded, clipped and rounded weights, and the gradients of two of them.
+      self.calibration = 5 * largest * 4
+    } else {
+      sample = plan.calibrationReason == nil ? 0 : 2 * activations * context * 4
+      calibration = 0
+    }
     let embedding = try source.tensor(outline.embedding)
     // Read and mapped, or written beside what was read.
     ends = embedding.byteCount * 2 + embedding.count * 4
-    residualStream = plan.calibrationReason == nil ? 0 : samples * context * outline.hiddenSize * 4
+    residualStream =
+      plan.calibrationReason == nil ? 0 : plan.streamCount * samples * context * outline.hiddenSize * 4
   }
 
   /// What the run needs with its residual stream in a scratch file: no limit may be below.
-  public var minimum: Int { program + max(block + statistics + transforms + sample, ends) }
+  public var minimum: Int { program + max(block + statistics + transforms + sample + calibration, ends) }
 
   /// What the run needs when it is given no limit.
   public var peak: Int { peak(activationLimit: Self.defaultActivationLimit) }

@@ -64,6 +64,10 @@ public struct Plan: Sendable {
     }
   }
 
+  /// The residual streams of the calibration text that a run carries: the one behind quantized blocks, and for a block
+  /// calibration the one behind original blocks with its next state.
+  var streamCount: Int { (readsQuantizedStream ? 1 : 0) + (blockCalibration == nil ? 0 : 2) }
+
   /// Whether activations in `format` have a learned clip: integers, whose scales pass a gradient.
   func clips(_ format: NumericFormat?) -> Bool { learnsClips && format?.element.isInteger == true }
 

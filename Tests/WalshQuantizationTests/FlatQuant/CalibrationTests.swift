@@ -53,6 +53,7 @@ struct FlatQuantCalibrationTests {
   func falls(_ kind: String, _ parametrisation: FlatQuantSettings.Parametrisation) throws {
     let block = try TestBlock(kind, samples: 8, length: 16)
     var settings = Self.short
+    settings.epochs = 20
     settings.parametrisation = parametrisation
     let plan = try block.plan(settings)
     let calibrated = try block.calibrated(plan)

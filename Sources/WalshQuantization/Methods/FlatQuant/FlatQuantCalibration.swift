@@ -20,6 +20,8 @@ public struct FlatQuantCalibration: BlockCalibration {
 
   public var description: String { "FlatQuant" }
 
+  public var samplesPerStep: Int { settings.batchSize }
+
   public func steps(samples: Int) -> Int { settings.steps(samples: samples) }
 
   public func calibrate(
