@@ -25,10 +25,13 @@ public struct ModelOutline: Sendable {
     public let path: String
     /// The size of a query or key head.
     public let headSize: Int
+    /// The number of query and key heads together, each of which a transform of keys maps.
+    public let headCount: Int
 
-    public init(path: String, headSize: Int) {
+    public init(path: String, headSize: Int, headCount: Int) {
       self.path = path
       self.headSize = headSize
+      self.headCount = headCount
     }
   }
 

@@ -28,7 +28,8 @@ extension ModelOutline {
           group("mlp.output", [down], c.intermediateSize, .gatedProduct(producer: up)),
         ],
         residualWriters: [output, down],
-        attention: AttentionSite(path: prefix + "self_attn", headSize: c.headSize))
+        attention: AttentionSite(
+          path: prefix + "self_attn", headSize: c.headSize, headCount: c.headCount + c.keyValueHeadCount))
     }
     self.init(
       hiddenSize: c.hiddenSize, embedding: "model.embed_tokens.weight", blocks: blocks,

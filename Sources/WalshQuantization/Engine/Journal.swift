@@ -98,14 +98,7 @@ extension Journal.Entry {
   var json: JSON {
     .object([
       "file": .string(file), "bytes": .number(JSONNumber(byteCount)), "checksum": .string(checksum),
-      "layers": .array(
-        layers.map { layer in
-          .object([
-            "path": .string(layer.path), "role": .string(layer.role), "format": .string(layer.format),
-            "weightError": .number(JSONNumber(layer.weightError)),
-            "outputError": layer.outputError.map { .number(JSONNumber($0)) } ?? .null,
-          ])
-        }),
+      "layers": .array(layers.map(\.json)),
     ])
   }
 
@@ -117,13 +110,6 @@ extension Journal.Entry {
     self.file = file
     self.byteCount = byteCount
     self.checksum = checksum
-    self.layers = layers.compactMap { layer in
-      guard let path = layer["path"]?.stringValue, let role = layer["role"]?.stringValue,
-        let format = layer["format"]?.stringValue, let weightError = layer["weightError"]?.doubleValue
-      else { return nil }
-      return LayerReport(
-        path: path, role: role, format: format, weightError: weightError,
-        outputError: layer["outputError"]?.doubleValue)
-    }
+    self.layers = layers.compactMap(LayerReport.init(json:))
   }
 }

@@ -85,7 +85,7 @@ public struct QuantizationRun {
   public func write(
     to output: URL, existing: FolderWriter.Existing, progress: ((ProgressUpdate) throws -> Void)? = nil
   ) throws -> [LayerReport] {
-    let identity = try fingerprint(progress)
+    let identity = try fingerprint(progress: progress)
     let folder = try FolderWriter(output, from: source.folder, existing: existing)
     var journal = try Journal(in: folder.journalFolder, of: folder.workingFolder, request: identity)
 
@@ -152,7 +152,7 @@ public struct QuantizationRun {
   // MARK: Identity
 
   /// A text that names model, request and calibration. Reads every weight once, and refuses NaN and infinity.
-  private func fingerprint(_ progress: ((ProgressUpdate) throws -> Void)?) throws -> String {
+  public func fingerprint(progress: ((ProgressUpdate) throws -> Void)? = nil) throws -> String {
     var print = Fingerprint()
     print.add(String(decoding: configuration.serialized(), as: UTF8.self))
     for (index, name) in source.names.enumerated() {
