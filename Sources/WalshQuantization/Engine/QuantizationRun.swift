@@ -25,6 +25,8 @@ public struct QuantizationRun {
   public let calibration: CalibrationText?
   /// The bytes that calibration activations may occupy in memory; beyond, they go to a scratch file.
   public let activationLimit: Int
+  /// The README of the result; nil for the card of a quantized model.
+  var card: String?
 
   /// Prepares a run and checks everything that can be checked before the disk is touched: configuration, the presence and
   /// shape of every tensor, the plan.
@@ -125,7 +127,8 @@ public struct QuantizationRun {
       shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
     let card = ModelCard(
       run: self, layers: layers, hasOnlineTransforms: try !(result.quantization()?.transforms.isEmpty ?? true))
-    try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(card.text.utf8)])
+    let readme = self.card ?? card.text
+    try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(readme.utf8)])
     return layers
   }
 
