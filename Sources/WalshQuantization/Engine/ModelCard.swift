@@ -20,6 +20,9 @@ struct ModelCard {
       "- Calibration: \(run.calibration.map { "\($0.samples.count) samples, \($0.tokenCount) tokens of \($0.source)" } ?? "none").",
       "- Quantized layers: \(layers.count), mean relative squared weight error \(Self.short(mean))"
         + (worst.map { ", worst \($0.path) with \(Self.short($0.weightError))." } ?? "."),
+    ]
+    lines += run.plan.remarks.map { "- \($0)." }
+    lines += [
       "", "## Who can load it", "",
     ]
     if hasOnlineTransforms {
