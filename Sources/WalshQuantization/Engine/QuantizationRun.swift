@@ -130,8 +130,7 @@ public struct QuantizationRun {
     let layers = journal.entries.flatMap(\.layers)
     let result = try QuantizedConfiguration(run: self).configuration(
       shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
-    let card = ModelCard(
-      run: self, layers: layers, hasOnlineTransforms: try !(result.quantization()?.transforms.isEmpty ?? true))
+    let card = ModelCard(run: self, layers: layers, transforms: try result.quantization()?.transforms ?? [])
     try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(card.text.utf8)])
     return layers
   }

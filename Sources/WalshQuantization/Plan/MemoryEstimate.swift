@@ -50,7 +50,7 @@ public struct MemoryEstimate: Sendable, Equatable {
     // The moment, its damped copy, the inverse and the factor, each with LAPACK's copy.
     statistics = 8 * widest * widest * 8
     // A matrix is made from the identity, compared with the known ones, and written.
-    transforms = 6 * 4 * (plan.largestStoredOrder(of: outline) * plan.largestStoredOrder(of: outline))
+    transforms = 6 * plan.largestStoredTransform(of: outline)
     sample = plan.calibrationReason == nil ? 0 : 2 * activations * context * 4
     let embedding = try source.tensor(outline.embedding)
     // Read and mapped, or written beside what was read.
