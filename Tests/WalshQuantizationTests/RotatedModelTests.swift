@@ -57,6 +57,7 @@ struct RotatedModelTests {
       _ = try run.write(to: output, existing: .refuse)
       let written = try LanguageModel(Checkpoint(folder: output)).logits(for: tokens)
       // What is left is rounding of Float32 that decides some ties of four bits differently.
+      print("DEBUG", kind, relativeError(learned, written), relativeError(written, tiny.model.logits(for: tokens)), (0..<tokens.count).map { relativeError(learned.row($0), written.row($0)) })
       let damage = relativeError(written, tiny.model.logits(for: tokens))
       #expect(damage > 0.02)
       #expect(relativeError(learned, written) < 0.1 * damage)

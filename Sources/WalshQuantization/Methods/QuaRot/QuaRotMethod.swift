@@ -12,6 +12,7 @@ import WalshTransforms
 /// | R3 | queries and keys behind the rotary embedding, when the cache is quantized | H_d | online |
 /// | R4 | input of the down projection | H_F | online |
 ///
+/// H_F is over the whole width where an order or two factors of it allow, else in blocks.
 /// Together with R2 the mixing of heads is H_H ⊗ H_d, a Hadamard matrix over the whole width. Activations, cache and
 /// weights are clipped at their extremes (ratio 1, as the released code does by default; the paper has 0.9 and 0.95).
 ///
@@ -38,6 +39,7 @@ public struct QuaRotMethod: QuantizationMethod {
     ).plan(for: outline, preset: preset, exceptions: exceptions)
     plan.method = Self.name
     guard usesOnlineRotations else { return plan }
+    plan.mixWholeWidths(of: outline)
     for group in outline.blocks.flatMap(\.groups) {
       guard case .fixed(let heads) = plan[group].transform, let mixing = Self.headMixing(of: group) else { continue }
       plan.groups[group.id]?.transform = .fixed(CompositeTransform([heads, mixing]))

@@ -42,6 +42,7 @@ public struct SpinQuantMethod: QuantizationMethod {
       usesOnlineRotations: usesOnlineRotations
     ).plan(for: outline, preset: preset, exceptions: exceptions)
     plan.method = Self.name
+    if usesOnlineRotations { plan.mixWholeWidths(of: outline) }
     plan.preparation = RotationLearning(settings: settings, seed: seed)
     return plan
   }
