@@ -1,11 +1,12 @@
+import WalshCheckpoints
 import WalshModels
 
 /// The README of a quantized folder: what it is, how it was made, who can load it.
 struct ModelCard {
   let run: QuantizationRun
   let layers: [LayerReport]
-  /// Whether transforms act at run time.
-  let hasOnlineTransforms: Bool
+  /// The transforms that act at run time.
+  let transforms: [TransformScheme]
 
   /// Markdown.
   var text: String {
@@ -20,9 +21,16 @@ struct ModelCard {
       "- Calibration: \(run.calibration.map { "\($0.samples.count) samples, \($0.tokenCount) tokens of \($0.source)" } ?? "none").",
       "- Quantized layers: \(layers.count), mean relative squared weight error \(Self.short(mean))"
         + (worst.map { ", worst \($0.path) with \(Self.short($0.weightError))." } ?? "."),
+    ]
+    lines += run.plan.remarks.map { "- \($0)." }
+    lines += [
       "", "## Who can load it", "",
     ]
-    if hasOnlineTransforms {
+    if transforms.contains(where: { $0.kind == .sequence }) {
+      lines.append(
+        "**Transforms act at run time that only Walsh knows** (`walsh-sequence` in `transform_config`). Runtimes that read "
+          + "`transform_config` refuse this folder; those that do not would compute something else without a word.")
+    } else if !transforms.isEmpty {
       lines.append(
         "**Some rotations act at run time** (`transform_config`). Walsh and vLLM apply them; transformers, llama.cpp and "
           + "MLX ignore them without a word and compute something else. Quantize with `--no-online-rotations` for those."

@@ -86,25 +86,19 @@ struct QuantizedConfiguration {
     _ base: String, at path: String, _ location: TransformScheme.Location, in shard: Checkpoint,
     into schemes: inout [StoredScheme]
   ) throws {
-    let (prefix, suffix) = ("\(path).\(base)_", "_\(location.rawValue).weight")
-    guard let name = shard.names.first(where: { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }) else { return }
-    let transform = OnlineTransform(stored: try shard.tensor(name).tensor())
-    let schemeName = transform.schemeName(base)
-    if let index = schemes.firstIndex(where: { $0.name == schemeName }) {
+    guard let form = try OnlineTransform.Form(named: base, at: path, location, in: shard) else { return }
+    let name = form.schemeName(base)
+    if let index = schemes.firstIndex(where: { $0.name == name }) {
       schemes[index].paths.append(path)
     } else {
-      schemes.append(
-        StoredScheme(
-          name: schemeName, kind: transform.kind, blockSize: transform.blockSize, actsOnKeys: location == .cachedKeys,
-          paths: [path]))
+      schemes.append(StoredScheme(name: name, form: form, actsOnKeys: location == .cachedKeys, paths: [path]))
     }
   }
 
   /// A scheme and the modules that use it.
   private struct StoredScheme {
     let name: String
-    let kind: TransformScheme.Kind
-    let blockSize: Int
+    let form: OnlineTransform.Form
     let actsOnKeys: Bool
     var paths: [String]
 
@@ -118,7 +112,8 @@ struct QuantizedConfiguration {
           .init(targets: targets, location: .input),
           .init(targets: targets, location: .weightInput, isInverse: true),
         ]
-      return TransformScheme(name: name, kind: kind, blockSize: blockSize, applications: uses)
+      return TransformScheme(
+        name: name, kind: form.kind, blockSize: form.blockSize, parts: form.parts, applications: uses)
     }
   }
 }

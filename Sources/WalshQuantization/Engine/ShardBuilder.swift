@@ -65,11 +65,11 @@ struct ShardBuilder {
     for group in block.groups {
       guard let transform = weights.online[group.id] else { continue }
       let stored = OnlineTransform(transform)
-      result += group.layers.map { stored.stored(named: group.source.schemeBase, at: $0, .input) }
+      result += group.layers.flatMap { stored.tensors(named: group.source.schemeBase, at: $0, .input) }
     }
     if let keys = weights.keys.transform, let site = block.attention {
       let stored = OnlineTransform(keys)
-      result += [.queries, .cachedKeys].map { stored.stored(named: keySchemeBase, at: site.path, $0) }
+      result += [.queries, .cachedKeys].flatMap { stored.tensors(named: keySchemeBase, at: site.path, $0) }
     }
     return (result, reports)
   }

@@ -22,8 +22,7 @@ extension Plan {
       for group in block.groups {
         let plan = self[group]
         if case .fixed(let transform) = plan.transform {
-          let order = group.source.rest(of: transform).storedOrder
-          bytes += group.layers.count * order * order * 4
+          bytes += group.layers.count * group.source.rest(of: transform).storedByteCount
         }
         guard let weights = plan.weights, let layout = LinearLayout(weights) else { continue }
         let withInputScale = plan.activations?.isTwoLevel == true
@@ -35,37 +34,29 @@ extension Plan {
           bytes += tensors.reduce(0) { $0 + $1.byteCount }
         }
       }
-      if let keys, block.attention != nil {
-        let order = [keys].storedOrder
-        bytes += 2 * order * order * 4
-      }
+      if let keys, block.attention != nil { bytes += 2 * [keys].storedByteCount }
     }
     return bytes
   }
 }
 
 extension Plan {
-  /// The order of the largest matrix that a checkpoint stores for an online transform; 0 when there is none.
-  func largestStoredOrder(of outline: ModelOutline) -> Int {
-    let orders = outline.blocks.flatMap(\.groups).map { group in
+  /// The bytes that the largest online transform takes in a checkpoint; 0 when there is none.
+  func largestStoredTransform(of outline: ModelOutline) -> Int {
+    let sizes = outline.blocks.flatMap(\.groups).map { group in
       if case .fixed(let transform) = self[group].transform {
-        group.source.rest(of: transform).storedOrder
+        group.source.rest(of: transform).storedByteCount
       } else {
         0
       }
     }
-    return max(orders.max() ?? 0, keys.map { [$0].storedOrder } ?? 0)
+    return max(sizes.max() ?? 0, keys.map { [$0].storedByteCount } ?? 0)
   }
 }
 
 extension [any LinearTransform] {
-  /// The order of the matrix that a checkpoint stores for these transforms in a row: that of one repeated block, or the
-  /// whole.
-  fileprivate var storedOrder: Int {
-    guard let first else { return 0 }
-    guard count == 1, let diagonal = first as? BlockDiagonalTransform, diagonal.blocks.count == 1 else {
-      return first.dimension
-    }
-    return diagonal.blocks[0].dimension
+  /// The bytes that these transforms, one after another, take for each module of a checkpoint.
+  fileprivate var storedByteCount: Int {
+    isEmpty ? 0 : OnlineTransform.byteCount(of: count == 1 ? self[0] : CompositeTransform(self))
   }
 }

@@ -6,7 +6,7 @@ extension QuantizationRequest {
   public var methodLabel: String {
     var parts = [method.rawValue]
     if method == .rotation && rotation != .hadamard { parts.append(rotation.rawValue) }
-    if method == .rotation && !usesOnlineRotations { parts.append("folded") }
+    if method.rotates && !usesOnlineRotations { parts.append("folded") }
     switch (method, solver) {
     case (.gptq, .gptq), (.rtn, .rtn), (.smoothquant, .rtn), (_, nil): break
     case (_, let solver?): parts.append(solver.rawValue)
