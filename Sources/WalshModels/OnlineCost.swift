@@ -24,7 +24,9 @@ extension ModelFolder {
         layers += group.layers.reduce(0) { $0 + 2 * (shapes[$1 + ".weight"]?[0] ?? 0) * group.width }
       }
       if let site = block.attention {
-        transforms += site.headCount * (try weights.keyStage(of: site).transform?.flopsPerRow ?? 0)
+        let stage = try weights.keyStage(of: site)
+        transforms += site.heads * (stage.queryTransform?.flopsPerRow ?? 0)
+        transforms += site.keyHeads * (stage.keyTransform?.flopsPerRow ?? 0)
       }
     }
     return OnlineCost(transforms: transforms, layers: layers)

@@ -122,7 +122,9 @@ struct LlamaGradientTests {
   func rotatedKeys() throws {
     var model = try TrackedModel("llama")
     let expected = try model.gradients()
-    model.weights.keys.transform = try HadamardTransform(order: 8)
+    let rotation = try HadamardTransform(order: 8)
+    model.weights.keys.queryTransform = rotation
+    model.weights.keys.keyTransform = rotation
     for (parameter, gradient) in try model.gradients() {
       #expect(relativeError(gradient, try #require(expected[parameter])) < 1e-4, "\(parameter)")
     }

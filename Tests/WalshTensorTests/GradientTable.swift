@@ -123,6 +123,12 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     binary("matmulTransposed", note: "three axes", normal([2, 3, 4], "cube"), normal([5, 4], "w")) {
       $0.matmulTransposed($1)
     },
+    GradientCase("kroneckerProduct", [x, normal([4], "scale"), normal([2, 2], "left"), normal([2, 2], "right")]) {
+      $0[0].kroneckerProduct(scale: $0[1], left: $0[2], right: $0[3])
+    },
+    GradientCase("kroneckerProduct", note: "identity on the right", [x, normal([2, 2], "left")]) {
+      $0[0].kroneckerProduct(left: $0[1])
+    },
     GradientCase("inverted", [normal([3, 3], "square") * 0.3 + Tensor.identity(3) * 2]) {
       do { return try $0[0].inverted() } catch { preconditionFailure("\(error)") }
     },

@@ -25,13 +25,16 @@ public struct ModelOutline: Sendable {
     public let path: String
     /// The size of a query or key head.
     public let headSize: Int
-    /// The number of query and key heads together, each of which a transform of keys maps.
-    public let headCount: Int
+    /// The number of query heads.
+    public let heads: Int
+    /// The number of key heads, and of value heads.
+    public let keyHeads: Int
 
-    public init(path: String, headSize: Int, headCount: Int) {
+    public init(path: String, headSize: Int, heads: Int, keyHeads: Int) {
       self.path = path
       self.headSize = headSize
-      self.headCount = headCount
+      self.heads = heads
+      self.keyHeads = keyHeads
     }
   }
 

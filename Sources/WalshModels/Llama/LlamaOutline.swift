@@ -29,7 +29,8 @@ extension ModelOutline {
         ],
         residualWriters: [output, down],
         attention: AttentionSite(
-          path: prefix + "self_attn", headSize: c.headSize, headCount: c.headCount + c.keyValueHeadCount))
+          path: prefix + "self_attn", headSize: c.headSize, heads: c.headCount,
+          keyHeads: c.keyValueHeadCount))
     }
     self.init(
       hiddenSize: c.hiddenSize, embedding: "model.embed_tokens.weight", blocks: blocks,

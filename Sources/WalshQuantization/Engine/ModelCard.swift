@@ -5,6 +5,8 @@ import WalshModels
 struct ModelCard {
   let run: QuantizationRun
   let layers: [LayerReport]
+  /// How the blocks were calibrated, where they were.
+  let calibrations: [CalibrationReport]
   /// The transforms that act at run time.
   let transforms: [TransformScheme]
 
@@ -23,9 +25,15 @@ struct ModelCard {
         + (worst.map { ", worst \($0.path) with \(Self.short($0.weightError))." } ?? "."),
     ]
     lines += run.plan.remarks.map { "- \($0)." }
-    lines += [
-      "", "## Who can load it", "",
-    ]
+    if let method = run.plan.blockCalibration, !calibrations.isEmpty {
+      let errors = calibrations.map { "\(Self.short($0.firstLoss)) to \(Self.short($0.lastLoss))" }
+      lines.append("- \(method): relative squared error of each block's output \(errors.joined(separator: ", ")).")
+      let held = calibrations.reduce(0) { $0 + $1.heldValues }
+      if held > 0 {
+        lines.append("- \(held) steps of single values were held back from a singular matrix or a negative factor.")
+      }
+    }
+    lines += ["", "## Who can load it", ""]
     if transforms.contains(where: { $0.kind == .sequence }) {
       lines.append(
         "**Transforms act at run time that only Walsh knows** (`walsh-sequence` in `transform_config`). Runtimes that read "

@@ -33,13 +33,45 @@ public enum GroupTransform: Sendable, CustomStringConvertible {
   case fixed(any LinearTransform)
   /// It is made from the block's weights and activations when the engine reaches the block.
   case calibrated(any TransformCalibration)
+  /// The plan's block calibration learns one of this shape.
+  case learned(LearnedShape)
+
+  /// The shape of a learned transform; nil for others.
+  var learnedShape: LearnedShape? { if case .learned(let shape) = self { shape } else { nil } }
 
   public var description: String {
     switch self {
     case .none: "–"
     case .fixed(let transform): transform.description
     case .calibrated(let calibration): calibration.description
+    case .learned(let shape): shape.description
     }
+  }
+}
+
+/// What a block calibration learns for a group: a factor for each channel, then a Kronecker product.
+public struct LearnedShape: Sendable, Hashable, CustomStringConvertible {
+  /// Whether channels have factors, which are folded.
+  public var scales = false
+  /// The order of the left matrix; nil for the identity.
+  public var left: Int?
+  /// The order of the right matrix; nil for the identity.
+  public var right: Int?
+  /// Whether the right matrix is folded, as it is behind attention.
+  public var foldsRight = false
+
+  public init() {}
+
+  var isEmpty: Bool { !scales && left == nil && right == nil }
+  /// Whether a part of it is folded.
+  var isFolded: Bool { scales || (foldsRight && right != nil) }
+  /// The orders of the matrices that act at run time.
+  var onlineOrders: [Int] { [left, foldsRight ? nil : right].compactMap(\.self) }
+
+  public var description: String {
+    let orders = [left, right].compactMap { $0.map(String.init) }.joined(separator: "×")
+    return [scales ? "scales" : nil, orders.isEmpty ? nil : "learned \(orders)"].compactMap(\.self)
+      .joined(separator: " · ")
   }
 }
 

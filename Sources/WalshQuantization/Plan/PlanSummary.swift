@@ -82,7 +82,7 @@ public struct PlanSummary: Sendable {
       } + [Row(GroupPlan(), of: outline.head, followsResidual: plan.residual != nil)]
     preset = plan.preset.description
     residual = plan.residual?.description
-    keys = plan.keys?.description
+    keys = plan.learnsKeys ? "learned, undone in queries" : plan.keys?.description
     cache = plan.cache?.name
     preparation = plan.preparation?.description
     bytesBefore = source.byteCount
@@ -138,6 +138,9 @@ extension PlanSummary.Row {
       parts = (transform as? CompositeTransform)?.parts.count ?? 1
     // Calibrated transforms promise to fit what their group's source absorbs.
     case .calibrated: (rest, parts) = (0, 1)
+    case .learned(let shape):
+      rest = shape.onlineOrders.isEmpty ? 0 : 1
+      parts = rest + (shape.isFolded ? 1 : 0)
     }
     var name = plan.transform.description
     var isFolded = parts > rest

@@ -8,7 +8,7 @@ extension QuantizationRequest {
     if method == .rotation && rotation != .hadamard { parts.append(rotation.rawValue) }
     if method.rotates && !usesOnlineRotations { parts.append("folded") }
     switch (method, solver) {
-    case (.gptq, .gptq), (.rtn, .rtn), (.smoothquant, .rtn), (_, nil): break
+    case (.gptq, .gptq), (.rtn, .rtn), (.smoothquant, .rtn), (.flatquant, .rtn), (_, nil): break
     case (_, let solver?): parts.append(solver.rawValue)
     }
     return parts.joined(separator: " ")

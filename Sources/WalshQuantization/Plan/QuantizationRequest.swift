@@ -19,6 +19,8 @@ public struct QuantizationRequest: Sendable, Hashable {
     case spinquant
     /// SmoothQuant's scales.
     case smoothquant
+    /// FlatQuant's learned transforms, scales and clipping.
+    case flatquant
   }
 
   /// The solvers by their names on the command line.
@@ -48,6 +50,8 @@ public struct QuantizationRequest: Sendable, Hashable {
   public var solver: Solver?
   /// SmoothQuant's α.
   public var smoothing: Double
+  /// What FlatQuant learns, and how.
+  public var flatquant = FlatQuantSettings()
   /// The seed of random rotations and of the choice of calibration samples.
   public var seed: UInt64
   /// Patterns of layers that stay in full precision.
@@ -118,6 +122,10 @@ public struct QuantizationRequest: Sendable, Hashable {
       return SpinQuantMethod(
         settings: spinQuant, solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
     case .smoothquant: return SmoothQuantMethod(strength: smoothing, solver: weightSolver(.rtn))
+    case .flatquant:
+      // Rows are clipped by then: their scales are those of what remains.
+      let weights = solver == .gptq ? WeightSolver.gptq(GPTQ()) : weightSolver(.rtn)
+      return FlatQuantMethod(flatquant, solver: weights, seed: seed)
     }
   }
 
@@ -128,6 +136,7 @@ public struct QuantizationRequest: Sendable, Hashable {
     if method == .spinquant { parts.append("\(spinQuant)") }
     if method.rotates, !usesOnlineRotations { parts.append("folded only") }
     if method == .smoothquant { parts.append("α = \(smoothing)") }
+    if method == .flatquant, !flatquant.changes.isEmpty { parts.append("flatquant: \(flatquant.changes)") }
     if let solver { parts.append(solver.rawValue) }
     parts.append("seed \(seed)")
     for (key, override) in overrides.sorted(by: { $0.key < $1.key }) { parts.append("\(key): \(override)") }

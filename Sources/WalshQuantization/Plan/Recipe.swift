@@ -3,7 +3,7 @@ import Yams
 
 /// A recipe file: a request as YAML.
 ///
-///     method: rotation          # rtn, gptq, rotation, quarot, spinquant, smoothquant
+///     method: rotation          # rtn, gptq, rotation, quarot, spinquant, smoothquant, flatquant
 ///     to: NVFP4                 # a preset, or int4, int4/64
 ///     rotation: hadamard
 ///     online-rotations: true
@@ -14,6 +14,7 @@ import Yams
 ///     context: 2048
 ///     seed: 0
 ///     except: [lm_head]
+///     flatquant: { epochs: 15, batch-size: 4 }        # see FlatQuantSettings
 ///     groups:                   # by role, or by group such as layers.0.mlp.output
 ///       mlp.output: { weights: INT8/row, activations: full, transform: none, solver: rtn }
 ///
@@ -43,8 +44,8 @@ extension QuantizationRequest {
   public init(recipe text: String, named name: String) throws(QuantizationError) {
     let root = try RecipeNode(parsing: text, named: name)
     let keys = [
-      "method", "to", "rotation", "online-rotations", "spinquant", "solver", "smoothing", "samples", "context",
-      "seed", "except", "groups",
+      "method", "to", "rotation", "online-rotations", "spinquant", "solver", "smoothing", "flatquant", "samples",
+      "context", "seed", "except", "groups",
     ]
     let members = try root.members(keys)
     guard let to = members["to"] else {
@@ -58,6 +59,7 @@ extension QuantizationRequest {
     try members["spinquant"].map { node throws(QuantizationError) in spinQuant = try SpinQuantSettings(node) }
     try members["solver"].map { node throws(QuantizationError) in solver = try node.choice() as Solver }
     try members["smoothing"].map { node throws(QuantizationError) in smoothing = try node.number(in: 0...1) }
+    try members["flatquant"].map { node throws(QuantizationError) in flatquant = try FlatQuantSettings(node) }
     try members["samples"].map { node throws(QuantizationError) in samples = try node.integer(in: 1...1 << 32) }
     try members["context"].map { node throws(QuantizationError) in context = try node.integer(in: 2...1 << 32) }
     try members["seed"].map { node throws(QuantizationError) in seed = UInt64(try node.integer(in: 0...Int.max)) }
@@ -72,6 +74,7 @@ extension QuantizationRequest {
     if method == .spinquant || spinQuant != SpinQuantSettings() { lines.append("spinquant: \(spinQuant.recipe)") }
     if let solver { lines.append("solver: \(solver.rawValue)") }
     lines += ["smoothing: \(smoothing)", "samples: \(samples)", "context: \(context)", "seed: \(seed)"]
+    if flatquant != FlatQuantSettings() { lines += ["flatquant:"] + flatquant.recipeLines.map { "  " + $0 } }
     func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
     if !exceptions.isEmpty { lines.append("except: [\(exceptions.map(quoted).joined(separator: ", "))]") }
     if !overrides.isEmpty { lines.append("groups:") }

@@ -1,4 +1,5 @@
 import Foundation
+import WalshTensor
 
 /// A training run as YAML. Every key has a default but `text`:
 ///

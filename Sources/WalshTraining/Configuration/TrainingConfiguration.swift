@@ -1,4 +1,5 @@
 import Foundation
+import WalshTensor
 
 /// A training run: the model, the text, and how the one is fitted to the other.
 public struct TrainingConfiguration: Sendable, Hashable {

@@ -1,3 +1,5 @@
+import WalshTensor
+
 /// Parameters that share settings of the optimiser, chosen by the ends of their names.
 public struct ParameterGroup: Sendable, Hashable {
   /// Name endings, such as `embed_tokens.weight` or `norm.weight`; a parameter belongs to the group if one fits.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import WalshTensor
 import WalshTraining
 
 extension Schedule.Shape: ExpressibleByArgument {}
