@@ -35,7 +35,8 @@ struct TestBlock {
   }
 
   func output(_ weights: some WeightSource, _ x: Tensor) throws -> Tensor {
-    try architecture.block(0, from: weights)(x)
+    let block = try architecture.block(0, from: weights)
+    return block(x)
   }
 
   var targets: [Tensor] {
