@@ -84,7 +84,8 @@ struct RecipeTests {
       text: "to: MXFP4\nspinquant: {lr: 1}",
       sentence: "r.yaml, spinquant.lr: there is no such key; use steps, learning-rate, batch, sequence-length."),
     Hostile(
-      text: "to: MXFP4\nspinquant: {learning-rate: 0}", sentence: "r.yaml, spinquant.learning-rate: 0 is no number from"
+      text: "to: MXFP4\nspinquant: {learning-rate: 0}",
+      sentence: "r.yaml, spinquant.learning-rate: 0 is no number from"
     ),
     Hostile(
       text: "to: MXFP4\nspinquant: {steps: 0}", sentence: "r.yaml, spinquant.steps: 0 is no whole number from 1"),

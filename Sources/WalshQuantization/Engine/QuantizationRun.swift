@@ -179,7 +179,8 @@ public struct QuantizationRun {
         let done = state.stepsDone
         if done > 0, done % Self.saveInterval == 0 || done == total { try journal.save(state) }
         let loss = state.losses.last.map { ", loss \(($0 * 1e4).rounded() / 1e4)" } ?? ""
-        try progress?(ProgressUpdate("learning, step \(min(done + 1, total)) of \(total)\(loss)", done: done, total: total))
+        try progress?(
+          ProgressUpdate("learning, step \(min(done + 1, total)) of \(total)\(loss)", done: done, total: total))
       }
     }
     guard let saved else { return self }

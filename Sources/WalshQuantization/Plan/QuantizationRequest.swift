@@ -66,7 +66,8 @@ public struct QuantizationRequest: Sendable, Hashable {
 
   public init(
     method: Method, preset: Preset, rotation: RotationKind = .hadamard, usesOnlineRotations: Bool = true,
-    spinQuant: SpinQuantSettings = SpinQuantSettings(), solver: Solver? = nil, smoothing: Double = 0.5, seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
+    spinQuant: SpinQuantSettings = SpinQuantSettings(), solver: Solver? = nil, smoothing: Double = 0.5,
+    seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
     context: Int = 2048, overrides: [String: GroupOverride] = [:]
   ) {
     self.method = method

@@ -94,9 +94,9 @@ extension SpinQuantSettings {
     try members["learning-rate"].map { node throws(QuantizationError) in
       learningRate = try node.number(in: 1e-9...1e9)
     }
-    try members["batch"].map { node throws(QuantizationError) in batch = try node.integer(in: 1...1 << 20) }
+    try members["batch"].map { node throws(QuantizationError) in batch = try node.integer(in: 1...1 << 16) }
     try members["sequence-length"].map { node throws(QuantizationError) in
-      sequenceLength = try node.integer(in: 2...1 << 32)
+      sequenceLength = try node.integer(in: 2...1 << 20)
     }
   }
 
