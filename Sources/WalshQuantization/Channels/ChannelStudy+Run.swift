@@ -190,12 +190,12 @@ private struct GroupMeasurement {
 }
 
 extension GroupTransform {
-  /// The transform itself; nil for none.
+  /// The transform itself; nil for none, and for one that is learned with its whole block.
   func resolved(
     for group: LinearGroup, weights: [Tensor], inputs: InputStatistics?
   ) throws -> (any LinearTransform)? {
     switch self {
-    case .none: nil
+    case .none, .learned: nil
     case .fixed(let transform): transform
     case .calibrated(let calibration):
       try calibration.transform(
