@@ -1,6 +1,7 @@
 import WalshCheckpoints
 import WalshEvaluation
 import WalshModels
+import WalshQuantization
 import WalshTensor
 import WalshTraining
 
@@ -29,6 +30,8 @@ public struct ModelInspection: Sendable {
   public let weights: [WeightStatistics]
   /// The study of outlier patterns, when there was one.
   public var patterns: PatternStudy?
+  /// The study of channels, when there was one.
+  public var channels: ChannelStudy?
 
   /// Looks at `folder`.
   ///
@@ -116,7 +119,8 @@ public struct ModelInspection: Sendable {
     return table
   }
 
-  /// `{facts…, "groups": […], "weights": […], "patterns": {…}}`; the last member is that of `PatternStudy`, when studied.
+  /// `{facts…, "groups": […], "weights": […], "patterns": {…}, "channels": {…}}`; the last members are those of
+  /// `PatternStudy` and `ChannelStudy`, when studied.
   public var json: JSON {
     var members = JSONObject()
     for (name, value) in facts { members[name] = .string(value) }
@@ -136,6 +140,7 @@ public struct ModelInspection: Sendable {
         ]
       })
     members["patterns"] = patterns?.json
+    members["channels"] = channels?.json
     return .object(members)
   }
 

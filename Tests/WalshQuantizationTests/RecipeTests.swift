@@ -15,6 +15,7 @@ struct RecipeTests {
       to: NVFP4
       rotation: two-block
       online-rotations: false
+      spinquant: { steps: 20, learning-rate: 0.5, batch: 2, sequence-length: 96 }
       solver: gptq-act-order
       smoothing: 0.25
       samples: 12
@@ -31,6 +32,7 @@ struct RecipeTests {
       request
         == QuantizationRequest(
           method: .rotation, preset: Preset(named: "NVFP4")!, rotation: .twoBlock, usesOnlineRotations: false,
+          spinQuant: SpinQuantSettings(steps: 20, learningRate: 0.5, batch: 2, sequenceLength: 96),
           solver: .gptqByActivation, smoothing: 0.25, seed: 7, exceptions: ["lm_head", "re:.*k_proj"], samples: 12,
           context: 64,
           overrides: [
@@ -77,6 +79,16 @@ struct RecipeTests {
     Hostile(text: "to: MXFP4\nto: NVFP4", sentence: "the key to is given twice."),
     Hostile(text: "to: MXFP4\nmethod: magic", sentence: "r.yaml, method: there is no magic; use rtn, gptq"),
     Hostile(text: "to: MXFP4\nrotation: 3", sentence: "r.yaml, rotation: there is no 3; use hadamard"),
+    Hostile(text: "to: MXFP4\nspinquant: 100", sentence: "r.yaml, spinquant: there must be keys with values here"),
+    Hostile(
+      text: "to: MXFP4\nspinquant: {lr: 1}",
+      sentence: "r.yaml, spinquant.lr: there is no such key; use steps, learning-rate, batch, sequence-length."),
+    Hostile(
+      text: "to: MXFP4\nspinquant: {learning-rate: 0}",
+      sentence: "r.yaml, spinquant.learning-rate: 0 is no number from"
+    ),
+    Hostile(
+      text: "to: MXFP4\nspinquant: {steps: 0}", sentence: "r.yaml, spinquant.steps: 0 is no whole number from 1"),
     Hostile(text: "to: MXFP4\nsolver: {a: b}", sentence: "r.yaml, solver: there must be a word here."),
     Hostile(text: "to: MXFP4\nsmoothing: .nan", sentence: "r.yaml, smoothing: .nan is no number from 0.0 to 1.0."),
     Hostile(text: "to: MXFP4\nsmoothing: nan", sentence: "r.yaml, smoothing: nan is no number from 0.0 to 1.0."),

@@ -24,6 +24,7 @@ struct ModelCard {
       "- Quantized layers: \(layers.count), mean relative squared weight error \(Self.short(mean))"
         + (worst.map { ", worst \($0.path) with \(Self.short($0.weightError))." } ?? "."),
     ]
+    lines += run.plan.remarks.map { "- \($0)." }
     if let method = run.plan.blockCalibration, !calibrations.isEmpty {
       let errors = calibrations.map { "\(Self.short($0.firstLoss)) to \(Self.short($0.lastLoss))" }
       lines.append("- \(method): relative squared error of each block's output \(errors.joined(separator: ", ")).")
@@ -37,6 +38,11 @@ struct ModelCard {
       lines.append(
         "**Transforms act at run time that only Walsh knows** (`walsh-sequence` in `transform_config`). Runtimes that read "
           + "`transform_config` refuse this folder; those that do not would compute something else without a word.")
+    } else if run.plan.clipsAnything {
+      lines.append(
+        "**Activations are clipped before they are rounded**, as stored ratios say (`clip` in `quantization_config`): only "
+          + "Walsh does that. compressed-tensors refuses the key; a runtime that did not would compute something else."
+      )
     } else if !transforms.isEmpty {
       lines.append(
         "**Some rotations act at run time** (`transform_config`). Walsh and vLLM apply them; transformers, llama.cpp and "

@@ -9,7 +9,8 @@ import WalshTransforms
 ///
 /// The result is one shard for the embedding, one for each block and one for the output layer. A block is read, solved,
 /// written, and read back from its shard before the calibration text passes through it: whatever was rounded on the way
-/// to the disk, later blocks see. That also makes a resumed run the same run: finished blocks are read back alike.
+/// to the disk, later blocks see. That also makes a resumed run the same run: finished blocks are read back alike. A plan
+/// with a preparation is completed first, with the whole model in memory.
 public struct QuantizationRun {
   /// The model to read.
   public let source: Checkpoint
@@ -20,11 +21,13 @@ public struct QuantizationRun {
   /// What was asked for.
   public let request: QuantizationRequest
   /// What will be done.
-  public let plan: Plan
+  public private(set) var plan: Plan
   /// The calibration text; nil when the plan needs none.
   public let calibration: CalibrationText?
   /// The bytes that calibration activations may occupy in memory; beyond, they go to a scratch file.
   public let activationLimit: Int
+  /// The README of the result; nil for the card of a quantized model.
+  var card: String?
 
   /// Prepares a run and checks everything that can be checked before the disk is touched: configuration, the presence and
   /// shape of every tensor, the plan.
@@ -85,10 +88,16 @@ public struct QuantizationRun {
   public func write(
     to output: URL, existing: FolderWriter.Existing, progress: ((ProgressUpdate) throws -> Void)? = nil
   ) throws -> [LayerReport] {
-    let identity = try fingerprint(progress)
+    let identity = try fingerprint(progress: progress)
     let folder = try FolderWriter(output, from: source.folder, existing: existing)
     var journal = try Journal(in: folder.journalFolder, of: folder.workingFolder, request: identity)
+    return try prepared(&journal, progress).write(to: folder, &journal, progress)
+  }
 
+  /// Writes what `journal` lacks of the shards, then the rest of the folder.
+  private func write(
+    to folder: FolderWriter, _ journal: inout Journal, _ progress: ((ProgressUpdate) throws -> Void)?
+  ) throws -> [LayerReport] {
     let steps = architecture.outline.blocks.count + 2
     let names = (0..<steps).map { FolderWriter.shardName($0, of: steps) }
     let shards = ShardBuilder(run: self)
@@ -141,11 +150,43 @@ public struct QuantizationRun {
     let layers = journal.entries.flatMap(\.layers)
     let result = try QuantizedConfiguration(run: self).configuration(
       shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
-    let card = ModelCard(
-      run: self, layers: layers, calibrations: journal.entries.compactMap(\.calibration),
-      transforms: try result.quantization()?.transforms ?? [])
-    try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(card.text.utf8)])
+    let readme =
+      try card
+      ?? ModelCard(
+        run: self, layers: layers, calibrations: journal.entries.compactMap(\.calibration),
+        transforms: result.quantization()?.transforms ?? []
+      ).text
+    try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(readme.utf8)])
     return layers
+  }
+
+  // MARK: Preparation
+
+  /// Steps of a preparation between two saved states.
+  private static let saveInterval = 10
+
+  /// This run with its plan completed by its preparation, which goes on from the state in the journal.
+  private func prepared(
+    _ journal: inout Journal, _ progress: ((ProgressUpdate) throws -> Void)?
+  ) throws -> QuantizationRun {
+    guard let preparation = plan.preparation, let calibration else { return self }
+    let total = preparation.stepCount
+    var saved = try journal.preparationState()
+    if (saved?.stepsDone ?? 0) < total {
+      saved = try preparation.prepare(
+        plan, of: architecture, source: source, calibration: calibration, from: saved
+      ) { state in
+        let done = state.stepsDone
+        if done > 0, done % Self.saveInterval == 0 || done == total { try journal.save(state) }
+        let loss = state.losses.last.map { ", loss \(($0 * 1e4).rounded() / 1e4)" } ?? ""
+        try progress?(
+          ProgressUpdate("learning, step \(min(done + 1, total)) of \(total)\(loss)", done: done, total: total))
+      }
+    }
+    guard let saved else { return self }
+    var run = self
+    run.plan = try preparation.completed(plan, with: saved)
+    return run
   }
 
   // MARK: Calibration
@@ -173,7 +214,7 @@ public struct QuantizationRun {
   // MARK: Identity
 
   /// A text that names model, request and calibration. Reads every weight once, and refuses NaN and infinity.
-  private func fingerprint(_ progress: ((ProgressUpdate) throws -> Void)?) throws -> String {
+  public func fingerprint(progress: ((ProgressUpdate) throws -> Void)? = nil) throws -> String {
     var print = Fingerprint()
     print.add(String(decoding: configuration.serialized(), as: UTF8.self))
     for (index, name) in source.names.enumerated() {

@@ -1,7 +1,8 @@
 import WalshCheckpoints
 import WalshModels
 
-/// The memory that a run needs, in bytes, estimated from shapes: nothing of it grows with the number of blocks.
+/// The memory that a run needs, in bytes, estimated from shapes. Nothing of it grows with the number of blocks but
+/// `preparation`, which only methods have that learn on the whole model.
 public struct MemoryEstimate: Sendable, Equatable {
   /// The program, its libraries and their buffers.
   public let program: Int
@@ -19,6 +20,8 @@ public struct MemoryEstimate: Sendable, Equatable {
   public let ends: Int
   /// The residual streams of all calibration samples.
   public let residualStream: Int
+  /// The whole model with what its preparation computes; 0 when the plan has none. It grows with the model's depth.
+  public let preparation: Int
 
   /// The largest residual stream that stays in memory when nothing else is said; a larger one goes to a scratch file.
   public static let defaultActivationLimit = 1 << 29
@@ -64,17 +67,20 @@ public struct MemoryEstimate: Sendable, Equatable {
     ends = embedding.byteCount * 2 + embedding.count * 4
     residualStream =
       plan.calibrationReason == nil ? 0 : plan.streamCount * samples * context * outline.hiddenSize * 4
+    preparation = try plan.preparation?.byteCount(for: plan, of: outline, source: source, context: context) ?? 0
   }
 
   /// What the run needs with its residual stream in a scratch file: no limit may be below.
-  public var minimum: Int { program + max(block + statistics + transforms + sample + calibration, ends) }
+  public var minimum: Int { program + max(block + statistics + transforms + sample + calibration, ends, preparation) }
 
   /// What the run needs when it is given no limit.
   public var peak: Int { peak(activationLimit: Self.defaultActivationLimit) }
 
   /// What the run needs when a residual stream above `activationLimit` bytes goes to a scratch file.
   public func peak(activationLimit: Int) -> Int {
-    minimum + (residualStream <= activationLimit ? residualStream : 0)
+    let stream = residualStream <= activationLimit ? residualStream : 0
+    // The preparation is over before the stream begins.
+    return program + max(block + statistics + transforms + sample + stream, ends + stream, preparation)
   }
 
   /// The bytes that are left for the residual stream when the run may use `limit` bytes in all: `QuantizationRun`'s
@@ -83,11 +89,12 @@ public struct MemoryEstimate: Sendable, Equatable {
   /// - Throws: `QuantizationError` when the limit is below what one block needs.
   public func activationLimit(within limit: Int) throws(QuantizationError) -> Int {
     guard limit >= minimum else {
+      let need = preparation == minimum - program ? "learning on the whole model" : "one block with its statistics"
       throw QuantizationError(
         "--memory \(ByteCount(limit))",
-        "one block with its statistics needs \(ByteCount(minimum)); allow at least that, or shorten --context.")
+        "\(need) needs \(ByteCount(minimum)); allow at least that, or shorten --context.")
     }
-    return limit - minimum
+    return limit - program - max(block + statistics + transforms + sample, ends)
   }
 }
 

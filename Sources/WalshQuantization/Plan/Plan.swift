@@ -9,7 +9,7 @@ import WalshTransforms
 /// bytes.
 public struct Plan: Sendable {
   /// The method that made the plan.
-  public let method: String
+  public var method: String
   /// The formats by name.
   public let preset: Preset
   /// An orthogonal map of the residual stream, folded into every weight that reads or writes it; nil for none. Norm
@@ -29,6 +29,10 @@ public struct Plan: Sendable {
   public var clipsPerLayer = false
   /// A plan for each group by its id; a group without one stays as it is (but for the residual rotation).
   public var groups: [String: GroupPlan]
+  /// What has to be learned from the whole model before the first shard; nil for nothing.
+  public var preparation: (any PlanPreparation)?
+  /// What the making of the plan found out, a sentence each, for the model card.
+  public var remarks: [String] = []
 
   public init(
     method: String, preset: Preset, residual: (any LinearTransform)? = nil, keys: (any LinearTransform)? = nil,
@@ -47,6 +51,7 @@ public struct Plan: Sendable {
 
   /// Why the plan needs calibration text; nil when it does not.
   public var calibrationReason: String? {
+    if preparation != nil { return "\(method) learns from text" }
     for plan in groups.values {
       if plan.weights != nil, plan.solver.needsHessian { return "GPTQ weighs errors by the inputs of each layer" }
       if case .calibrated(let calibration) = plan.transform { return "\(calibration) looks at activations" }
@@ -70,6 +75,9 @@ public struct Plan: Sendable {
 
   /// Whether activations in `format` have a learned clip: integers, whose scales pass a gradient.
   func clips(_ format: NumericFormat?) -> Bool { learnsClips && format?.element.isInteger == true }
+
+  /// Whether anything is clipped at run time.
+  var clipsAnything: Bool { clips(cache) || groups.values.contains { clips($0.activations) } }
 
   /// Checks that a compressed-tensors checkpoint can store every format of the plan.
   ///

@@ -44,6 +44,8 @@ public struct PlanSummary: Sendable {
   public let keys: String?
   /// The format of the cache; nil for full precision.
   public let cache: String?
+  /// What is learned on the whole model before the first shard; nil for nothing.
+  public let preparation: String?
   /// The bytes of all tensors in the source.
   public let bytesBefore: Int
   /// The bytes of all tensors in the result.
@@ -82,6 +84,7 @@ public struct PlanSummary: Sendable {
     residual = plan.residual?.description
     keys = plan.learnsKeys ? "learned, undone in queries" : plan.keys?.description
     cache = plan.cache?.name
+    preparation = plan.preparation?.description
     bytesBefore = source.byteCount
     bytesAfter = try plan.storedByteCount(of: outline, source: source)
     memory = try MemoryEstimate(plan, of: outline, source: source, samples: samples, context: context)
@@ -117,7 +120,7 @@ public struct PlanSummary: Sendable {
     func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
     return .object([
       "preset": .string(preset), "groups": .array(groups), "residual": text(residual), "keys": text(keys),
-      "cache": text(cache), "bytesBefore": .number(JSONNumber(bytesBefore)),
+      "cache": text(cache), "preparation": text(preparation), "bytesBefore": .number(JSONNumber(bytesBefore)),
       "bytesAfter": .number(JSONNumber(bytesAfter)), "peakMemory": .number(JSONNumber(memory.peak)),
       "calibration": text(calibrationReason),
     ])

@@ -11,8 +11,12 @@ public struct QuantizationRequest: Sendable, Hashable {
     case rtn
     /// GPTQ without a transform.
     case gptq
-    /// QuaRot-style rotations.
+    /// Rotations of one kind in QuaRot's places.
     case rotation
+    /// QuaRot: random Hadamard rotations, heads mixed at run time.
+    case quarot
+    /// SpinQuant: learned rotations.
+    case spinquant
     /// SmoothQuant's scales.
     case smoothquant
     /// FlatQuant's learned transforms, scales and clipping.
@@ -37,9 +41,12 @@ public struct QuantizationRequest: Sendable, Hashable {
   public var preset: Preset
   /// The matrix of the rotation method.
   public var rotation: RotationKind
-  /// Whether the rotation method may use rotations that cost run time.
+  /// Whether methods that rotate may use rotations that cost run time.
   public var usesOnlineRotations: Bool
-  /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq` and `rotation`, else round to nearest.
+  /// How SpinQuant learns.
+  public var spinQuant: SpinQuantSettings
+  /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq` and methods that rotate, else round to
+  /// nearest.
   public var solver: Solver?
   /// SmoothQuant's α.
   public var smoothing: Double
@@ -59,13 +66,15 @@ public struct QuantizationRequest: Sendable, Hashable {
 
   public init(
     method: Method, preset: Preset, rotation: RotationKind = .hadamard, usesOnlineRotations: Bool = true,
-    solver: Solver? = nil, smoothing: Double = 0.5, seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
+    spinQuant: SpinQuantSettings = SpinQuantSettings(), solver: Solver? = nil, smoothing: Double = 0.5,
+    seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
     context: Int = 2048, overrides: [String: GroupOverride] = [:]
   ) {
     self.method = method
     self.preset = preset
     self.rotation = rotation
     self.usesOnlineRotations = usesOnlineRotations
+    self.spinQuant = spinQuant
     self.solver = solver
     self.smoothing = smoothing
     self.seed = seed
@@ -96,6 +105,7 @@ public struct QuantizationRequest: Sendable, Hashable {
     var plan = try quantizationMethod.plan(for: outline, preset: preset, exceptions: selection)
     try override(&plan, for: outline, exceptions: selection)
     try plan.checkFormats(outline)
+    try plan.preparation?.check(plan, for: outline)
     return plan
   }
 
@@ -107,6 +117,11 @@ public struct QuantizationRequest: Sendable, Hashable {
     case .rotation:
       return RotationMethod(
         kind: rotation, solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
+    case .quarot:
+      return QuaRotMethod(solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
+    case .spinquant:
+      return SpinQuantMethod(
+        settings: spinQuant, solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
     case .smoothquant: return SmoothQuantMethod(strength: smoothing, solver: weightSolver(.rtn))
     case .flatquant:
       // Rows are clipped by then: their scales are those of what remains.
@@ -118,7 +133,9 @@ public struct QuantizationRequest: Sendable, Hashable {
   /// A line that names every setting, for the journal and for people.
   public var summary: String {
     var parts = ["\(preset.name)", method.rawValue]
-    if method == .rotation { parts.append(rotation.rawValue + (usesOnlineRotations ? "" : " (folded only)")) }
+    if method == .rotation { parts.append(rotation.rawValue) }
+    if method == .spinquant { parts.append("\(spinQuant)") }
+    if method.rotates, !usesOnlineRotations { parts.append("folded only") }
     if method == .smoothquant { parts.append("α = \(smoothing)") }
     if method == .flatquant, !flatquant.changes.isEmpty { parts.append("flatquant: \(flatquant.changes)") }
     if let solver { parts.append(solver.rawValue) }
@@ -127,6 +144,11 @@ public struct QuantizationRequest: Sendable, Hashable {
     if !exceptions.isEmpty { parts.append("except \(exceptions.joined(separator: ", "))") }
     return parts.joined(separator: ", ")
   }
+}
+
+extension QuantizationRequest.Method {
+  /// Whether the method rotates, in places that may cost run time.
+  var rotates: Bool { [.rotation, .quarot, .spinquant].contains(self) }
 }
 
 extension QuantizationRequest.Solver {

@@ -3,10 +3,11 @@ import Yams
 
 /// A recipe file: a request as YAML.
 ///
-///     method: rotation          # rtn, gptq, rotation, smoothquant, flatquant
+///     method: rotation          # rtn, gptq, rotation, quarot, spinquant, smoothquant, flatquant
 ///     to: NVFP4                 # a preset, or int4, int4/64
 ///     rotation: hadamard
 ///     online-rotations: true
+///     spinquant: { steps: 100, learning-rate: 1.5, batch: 8, sequence-length: 2048 }
 ///     solver: gptq
 ///     smoothing: 0.5
 ///     samples: 128
@@ -43,9 +44,8 @@ extension QuantizationRequest {
   public init(recipe text: String, named name: String) throws(QuantizationError) {
     let root = try RecipeNode(parsing: text, named: name)
     let keys = [
-      "method", "to", "rotation", "online-rotations", "solver", "smoothing", "flatquant", "samples", "context",
-      "seed",
-      "except", "groups",
+      "method", "to", "rotation", "online-rotations", "spinquant", "solver", "smoothing", "flatquant", "samples",
+      "context", "seed", "except", "groups",
     ]
     let members = try root.members(keys)
     guard let to = members["to"] else {
@@ -56,6 +56,7 @@ extension QuantizationRequest {
     try members["method"].map { node throws(QuantizationError) in method = try node.choice() }
     try members["rotation"].map { node throws(QuantizationError) in rotation = try node.choice() }
     try members["online-rotations"].map { node throws(QuantizationError) in usesOnlineRotations = try node.flag() }
+    try members["spinquant"].map { node throws(QuantizationError) in spinQuant = try SpinQuantSettings(node) }
     try members["solver"].map { node throws(QuantizationError) in solver = try node.choice() as Solver }
     try members["smoothing"].map { node throws(QuantizationError) in smoothing = try node.number(in: 0...1) }
     try members["flatquant"].map { node throws(QuantizationError) in flatquant = try FlatQuantSettings(node) }
@@ -70,6 +71,7 @@ extension QuantizationRequest {
   public var recipe: String {
     var lines = ["method: \(method.rawValue)", "to: \(preset.name)", "rotation: \(rotation.rawValue)"]
     lines.append("online-rotations: \(usesOnlineRotations)")
+    if method == .spinquant || spinQuant != SpinQuantSettings() { lines.append("spinquant: \(spinQuant.recipe)") }
     if let solver { lines.append("solver: \(solver.rawValue)") }
     lines += ["smoothing: \(smoothing)", "samples: \(samples)", "context: \(context)", "seed: \(seed)"]
     if flatquant != FlatQuantSettings() { lines += ["flatquant:"] + flatquant.recipeLines.map { "  " + $0 } }
@@ -81,6 +83,25 @@ extension QuantizationRequest {
       lines.append("  \(quoted(key)): { \(members.joined(separator: ", ")) }")
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension SpinQuantSettings {
+  fileprivate init(_ node: RecipeNode) throws(QuantizationError) {
+    self.init()
+    let members = try node.members(["steps", "learning-rate", "batch", "sequence-length"])
+    try members["steps"].map { node throws(QuantizationError) in steps = try node.integer(in: 1...1 << 20) }
+    try members["learning-rate"].map { node throws(QuantizationError) in
+      learningRate = try node.number(in: 1e-9...1e9)
+    }
+    try members["batch"].map { node throws(QuantizationError) in batch = try node.integer(in: 1...1 << 16) }
+    try members["sequence-length"].map { node throws(QuantizationError) in
+      sequenceLength = try node.integer(in: 2...1 << 20)
+    }
+  }
+
+  fileprivate var recipe: String {
+    "{ steps: \(steps), learning-rate: \(learningRate), batch: \(batch), sequence-length: \(sequenceLength) }"
   }
 }
 

@@ -134,6 +134,7 @@ struct Quantize: ParsableCommand {
     print("formats      \(summary.preset)")
     if let residual = summary.residual { print("residual     \(residual), folded") }
     if let keys = summary.keys { print("keys         \(keys), at run time") }
+    if let preparation = summary.preparation { print("learning     \(preparation)") }
     print("tensors      \(byteText(summary.bytesBefore)) before, \(byteText(summary.bytesAfter)) after")
     print("memory       about \(byteText(summary.memory.peak)) at the peak")
     print("calibration  \(summary.calibrationReason ?? "not needed")")

@@ -191,6 +191,23 @@ struct FlatQuantFolderTests {
     #expect(try cacheError < 0.25 * block.error(of: plan(#require(Preset(named: "W4A4KV4")))))
   }
 
+  @Test("Clips alone make a folder that says who reads it: others refuse the key")
+  func clipsAlone() throws {
+    var request = try Self.request()
+    request.flatquant.learnsTransforms = false
+    request.flatquant.learnsScales = false
+    try withTemporaryFolder { folder in
+      let output = folder.appending(path: "out")
+      try write(request, to: output)
+      let configuration = try #require(Checkpoint(folder: output).configuration().quantization())
+      #expect(configuration.transforms.isEmpty)
+      #expect(configuration.groups[0].inputActivations?.clipping == .shared)
+      #expect(configuration.keyValueCache?.clipping == .shared)
+      let card = try String(contentsOf: output.appending(path: "README.md"), encoding: .utf8)
+      #expect(card.contains("Activations are clipped"))
+    }
+  }
+
   @Test("Layers that are left out keep their weights and what they read")
   func exceptions() throws {
     var request = try Self.request()

@@ -38,6 +38,7 @@ public struct FlatQuantCalibration: BlockCalibration {
       for (index, samples) in batches.enumerated() {
         let note =
           "epoch \(epoch + 1) of \(settings.epochs)" + (epoch > 0 ? ", error \(Self.short(report.last))" : "")
+          + (training.heldValues > 0 ? ", \(training.heldValues) values held back" : "")
         try progress(epoch * batches.count + index, note)
         let batch = try Batch(block, samples: samples)
         if epoch == 0 { report.power += batch.power }
