@@ -19,6 +19,8 @@ public struct QuantizationRequest: Sendable, Hashable {
     case spinquant
     /// SmoothQuant's scales.
     case smoothquant
+    /// The best of what is measured, group by group.
+    case auto
   }
 
   /// The solvers by their names on the command line.
@@ -43,6 +45,8 @@ public struct QuantizationRequest: Sendable, Hashable {
   public var usesOnlineRotations: Bool
   /// How SpinQuant learns.
   public var spinQuant: SpinQuantSettings
+  /// What `auto` may spend.
+  public var auto: AutoSettings
   /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq` and methods that rotate, else round to
   /// nearest.
   public var solver: Solver?
@@ -62,7 +66,8 @@ public struct QuantizationRequest: Sendable, Hashable {
 
   public init(
     method: Method, preset: Preset, rotation: RotationKind = .hadamard, usesOnlineRotations: Bool = true,
-    spinQuant: SpinQuantSettings = SpinQuantSettings(), solver: Solver? = nil, smoothing: Double = 0.5, seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
+    spinQuant: SpinQuantSettings = SpinQuantSettings(), auto: AutoSettings = AutoSettings(), solver: Solver? = nil,
+    smoothing: Double = 0.5, seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
     context: Int = 2048, overrides: [String: GroupOverride] = [:]
   ) {
     self.method = method
@@ -70,6 +75,7 @@ public struct QuantizationRequest: Sendable, Hashable {
     self.rotation = rotation
     self.usesOnlineRotations = usesOnlineRotations
     self.spinQuant = spinQuant
+    self.auto = auto
     self.solver = solver
     self.smoothing = smoothing
     self.seed = seed
@@ -118,6 +124,7 @@ public struct QuantizationRequest: Sendable, Hashable {
       return SpinQuantMethod(
         settings: spinQuant, solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
     case .smoothquant: return SmoothQuantMethod(strength: smoothing, solver: weightSolver(.rtn))
+    case .auto: return AutoMethod(self)
     }
   }
 
@@ -127,6 +134,7 @@ public struct QuantizationRequest: Sendable, Hashable {
     if method == .rotation { parts.append(rotation.rawValue) }
     if method == .spinquant { parts.append("\(spinQuant)") }
     if method.rotates, !usesOnlineRotations { parts.append("folded only") }
+    if method == .auto { parts.append("\(auto)") }
     if method == .smoothquant { parts.append("α = \(smoothing)") }
     if let solver { parts.append(solver.rawValue) }
     parts.append("seed \(seed)")
