@@ -50,7 +50,7 @@ let package = Package(
         "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
         .product(name: "Yams", package: "Yams"),
       ],
-      readmes: ["Methods/FlatQuant", "Methods/QuaRot", "Methods/SpinQuant"]),
+      readmes: ["Methods/Auto", "Methods/FlatQuant", "Methods/QuaRot", "Methods/SpinQuant"]),
     module(
       "WalshTraining",
       [

@@ -156,14 +156,13 @@ public struct QuantizationRun {
         run: self, layers: layers, calibrations: journal.entries.compactMap(\.calibration),
         transforms: result.quantization()?.transforms ?? []
       ).text
-    try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(readme.utf8)])
+    var notes = ["README.md": Array(readme.utf8)]
+    notes[AutoEvidence.fileName] = plan.evidence?.json.serialized(pretty: true)
+    try folder.finish(configuration: result, shards: names, notes: notes)
     return layers
   }
 
   // MARK: Preparation
-
-  /// Steps of a preparation between two saved states.
-  private static let saveInterval = 10
 
   /// This run with its plan completed by its preparation, which goes on from the state in the journal.
   private func prepared(
@@ -177,7 +176,7 @@ public struct QuantizationRun {
         plan, of: architecture, source: source, calibration: calibration, from: saved
       ) { state in
         let done = state.stepsDone
-        if done > 0, done % Self.saveInterval == 0 || done == total { try journal.save(state) }
+        if done > 0, done % preparation.saveInterval == 0 || done == total { try journal.save(state) }
         let loss = state.losses.last.map { ", loss \(($0 * 1e4).rounded() / 1e4)" } ?? ""
         try progress?(
           ProgressUpdate("learning, step \(min(done + 1, total)) of \(total)\(loss)", done: done, total: total))

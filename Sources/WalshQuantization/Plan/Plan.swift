@@ -33,6 +33,8 @@ public struct Plan: Sendable {
   public var preparation: (any PlanPreparation)?
   /// What the making of the plan found out, a sentence each, for the model card.
   public var remarks: [String] = []
+  /// What `auto` measured; nil for plans of other methods.
+  public var evidence: AutoEvidence?
 
   public init(
     method: String, preset: Preset, residual: (any LinearTransform)? = nil, keys: (any LinearTransform)? = nil,

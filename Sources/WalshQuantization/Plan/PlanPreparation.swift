@@ -11,6 +11,8 @@ import WalshTensor
 public protocol PlanPreparation: Sendable, CustomStringConvertible {
   /// The number of steps.
   var stepCount: Int { get }
+  /// Steps between two saved states; 10 unless a preparation says otherwise.
+  var saveInterval: Int { get }
 
   /// Checks that the plan is one that can be prepared.
   ///
@@ -45,6 +47,10 @@ public protocol PlanPreparation: Sendable, CustomStringConvertible {
   ///
   /// - Throws: `QuantizationError` when what was found cannot be used.
   func completed(_ plan: Plan, with state: PreparationState) throws(QuantizationError) -> Plan
+}
+
+extension PlanPreparation {
+  public var saveInterval: Int { 10 }
 }
 
 /// All that a preparation has found so far: what an interrupted run goes on from.

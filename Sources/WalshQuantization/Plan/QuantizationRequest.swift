@@ -21,6 +21,8 @@ public struct QuantizationRequest: Sendable, Hashable {
     case smoothquant
     /// FlatQuant's learned transforms, scales and clipping.
     case flatquant
+    /// The best of what is measured, group by group.
+    case auto
   }
 
   /// The solvers by their names on the command line.
@@ -45,6 +47,8 @@ public struct QuantizationRequest: Sendable, Hashable {
   public var usesOnlineRotations: Bool
   /// How SpinQuant learns.
   public var spinQuant: SpinQuantSettings
+  /// What `auto` may spend.
+  public var auto: AutoSettings
   /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq` and methods that rotate, else round to
   /// nearest.
   public var solver: Solver?
@@ -66,8 +70,8 @@ public struct QuantizationRequest: Sendable, Hashable {
 
   public init(
     method: Method, preset: Preset, rotation: RotationKind = .hadamard, usesOnlineRotations: Bool = true,
-    spinQuant: SpinQuantSettings = SpinQuantSettings(), solver: Solver? = nil, smoothing: Double = 0.5,
-    seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
+    spinQuant: SpinQuantSettings = SpinQuantSettings(), auto: AutoSettings = AutoSettings(), solver: Solver? = nil,
+    smoothing: Double = 0.5, seed: UInt64 = 0, exceptions: [String] = [], samples: Int = 128,
     context: Int = 2048, overrides: [String: GroupOverride] = [:]
   ) {
     self.method = method
@@ -75,6 +79,7 @@ public struct QuantizationRequest: Sendable, Hashable {
     self.rotation = rotation
     self.usesOnlineRotations = usesOnlineRotations
     self.spinQuant = spinQuant
+    self.auto = auto
     self.solver = solver
     self.smoothing = smoothing
     self.seed = seed
@@ -127,6 +132,7 @@ public struct QuantizationRequest: Sendable, Hashable {
       // Rows are clipped by then: their scales are those of what remains.
       let weights = solver == .gptq ? WeightSolver.gptq(GPTQ()) : weightSolver(.rtn)
       return FlatQuantMethod(flatquant, solver: weights, seed: seed)
+    case .auto: return AutoMethod(self)
     }
   }
 
@@ -136,6 +142,7 @@ public struct QuantizationRequest: Sendable, Hashable {
     if method == .rotation { parts.append(rotation.rawValue) }
     if method == .spinquant { parts.append("\(spinQuant)") }
     if method.rotates, !usesOnlineRotations { parts.append("folded only") }
+    if method == .auto { parts.append("\(auto)") }
     if method == .smoothquant { parts.append("α = \(smoothing)") }
     if method == .flatquant, !flatquant.changes.isEmpty { parts.append("flatquant: \(flatquant.changes)") }
     if let solver { parts.append(solver.rawValue) }

@@ -8,6 +8,9 @@ import Yams
 ///     rotation: hadamard
 ///     online-rotations: true
 ///     spinquant: { steps: 100, learning-rate: 1.5, batch: 8, sequence-length: 2048 }
+///     auto:                     # what method auto may spend: bits a weight, tokens to judge on
+///       budget: 4.5
+///       tokens: 1024
 ///     solver: gptq
 ///     smoothing: 0.5
 ///     samples: 128
@@ -44,8 +47,8 @@ extension QuantizationRequest {
   public init(recipe text: String, named name: String) throws(QuantizationError) {
     let root = try RecipeNode(parsing: text, named: name)
     let keys = [
-      "method", "to", "rotation", "online-rotations", "spinquant", "solver", "smoothing", "flatquant", "samples",
-      "context", "seed", "except", "groups",
+      "method", "to", "rotation", "online-rotations", "spinquant", "flatquant", "auto", "solver", "smoothing",
+      "samples", "context", "seed", "except", "groups",
     ]
     let members = try root.members(keys)
     guard let to = members["to"] else {
@@ -57,6 +60,7 @@ extension QuantizationRequest {
     try members["rotation"].map { node throws(QuantizationError) in rotation = try node.choice() }
     try members["online-rotations"].map { node throws(QuantizationError) in usesOnlineRotations = try node.flag() }
     try members["spinquant"].map { node throws(QuantizationError) in spinQuant = try SpinQuantSettings(node) }
+    try members["auto"].map { node throws(QuantizationError) in auto = try AutoSettings(node) }
     try members["solver"].map { node throws(QuantizationError) in solver = try node.choice() as Solver }
     try members["smoothing"].map { node throws(QuantizationError) in smoothing = try node.number(in: 0...1) }
     try members["flatquant"].map { node throws(QuantizationError) in flatquant = try FlatQuantSettings(node) }
@@ -72,6 +76,7 @@ extension QuantizationRequest {
     var lines = ["method: \(method.rawValue)", "to: \(preset.name)", "rotation: \(rotation.rawValue)"]
     lines.append("online-rotations: \(usesOnlineRotations)")
     if method == .spinquant || spinQuant != SpinQuantSettings() { lines.append("spinquant: \(spinQuant.recipe)") }
+    if method == .auto || auto != AutoSettings() { lines.append("auto: \(auto.recipe)") }
     if let solver { lines.append("solver: \(solver.rawValue)") }
     lines += ["smoothing: \(smoothing)", "samples: \(samples)", "context: \(context)", "seed: \(seed)"]
     if flatquant != FlatQuantSettings() { lines += ["flatquant:"] + flatquant.recipeLines.map { "  " + $0 } }
@@ -103,6 +108,17 @@ extension SpinQuantSettings {
   fileprivate var recipe: String {
     "{ steps: \(steps), learning-rate: \(learningRate), batch: \(batch), sequence-length: \(sequenceLength) }"
   }
+}
+
+extension AutoSettings {
+  fileprivate init(_ node: RecipeNode) throws(QuantizationError) {
+    self.init()
+    let members = try node.members(["budget", "tokens"])
+    try members["budget"].map { node throws(QuantizationError) in budget = try node.number(in: 0...64) }
+    try members["tokens"].map { node throws(QuantizationError) in tokens = try node.integer(in: 2...1 << 32) }
+  }
+
+  fileprivate var recipe: String { "{ \(budget.map { "budget: \($0), " } ?? "")tokens: \(tokens) }" }
 }
 
 extension GroupOverride {

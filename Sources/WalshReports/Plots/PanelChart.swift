@@ -38,14 +38,15 @@ public struct PanelChart: Plot {
   private static let pointLimit = 96
 
   public var svg: SVG {
-    let columns = min(4, max(1, panels.count))
+    // Three in a row where four would leave most of the last row empty.
+    let columns = panels.count > 4 && panels.count % 4 != 0 && panels.count % 4 < 3 ? 3 : min(4, max(1, panels.count))
     let rows = (panels.count + columns - 1) / columns
     let legendHeight = 20 * Double(SVG.legendRows(series, width: PlotLayout.width).count)
     let top = PlotLayout.headingHeight + legendHeight + 34
     let (panelHeight, gap, left) = (118.0, 22.0, 52.0)
     let panelWidth = (PlotLayout.width - left - gap * Double(columns - 1)) / Double(columns)
     let step = panelHeight + 34
-    var drawing = SVG(heading: title, summary: summary, height: top + step * Double(max(1, rows)) + 30)
+    var drawing = SVG(heading: title, summary: summary, height: top + step * Double(max(1, rows)) + 4)
     drawing.legend(series, x: 0, y: PlotLayout.headingHeight, width: PlotLayout.width) { drawing, index, x, y in
       drawing.path([(x, y), (x + 18, y)], "curve \(PlotStyle.series(index))")
       drawing.marker(index, x + 9, y, radius: 4, "dot \(PlotStyle.series(index))")
@@ -56,7 +57,10 @@ public struct PanelChart: Plot {
       let x = left + Double(index % columns) * (panelWidth + gap)
       let bottom = top + Double(index / columns) * step + panelHeight
       let vertical = Axis(values, spacing: .logarithmic, start: bottom, end: bottom - panelHeight)
-      for tick in vertical.ticks {
+      // Whole decades alone where all ticks would touch each other.
+      let ticks = vertical.ticks
+      let decades = ticks.filter { abs(log10($0.value) - log10($0.value).rounded()) < 1e-6 }
+      for tick in ticks.count > 7 && decades.count > 1 ? decades : ticks {
         let y = vertical.position(tick.value)
         drawing.line(x, y, x + panelWidth, y, "grid")
         if index % columns == 0 { drawing.text(tick.label, x: x - 8, y: y + 4.5, .end, "muted") }
