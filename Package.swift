@@ -49,7 +49,8 @@ let package = Package(
       [
         "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
         .product(name: "Yams", package: "Yams"),
-      ]),
+      ],
+      readmes: ["Methods/DuQuant", "Methods/DuQuantPlusPlus", "Methods/MRGPTQ"]),
     module(
       "WalshTraining",
       [

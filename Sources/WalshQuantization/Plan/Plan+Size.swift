@@ -4,8 +4,7 @@ import WalshModels
 import WalshTransforms
 
 extension Plan {
-  /// The bytes of all tensors that the plan's result stores. Transforms that are still to be calibrated count nothing,
-  /// since they are folded.
+  /// The bytes of all tensors that the plan's result stores.
   ///
   /// - Throws: `CheckpointError` when a layer is missing in `source`.
   func storedByteCount(of outline: ModelOutline, source: Checkpoint) throws(CheckpointError) -> Int {
@@ -21,7 +20,7 @@ extension Plan {
     for block in outline.blocks {
       for group in block.groups {
         let plan = self[group]
-        if case .fixed(let transform) = plan.transform {
+        if let transform = plan.transform.shape(for: group) {
           bytes += group.layers.count * group.source.rest(of: transform).storedByteCount
         }
         guard let weights = plan.weights, let layout = LinearLayout(weights) else { continue }
@@ -44,11 +43,7 @@ extension Plan {
   /// The bytes that the largest online transform takes in a checkpoint; 0 when there is none.
   func largestStoredTransform(of outline: ModelOutline) -> Int {
     let sizes = outline.blocks.flatMap(\.groups).map { group in
-      if case .fixed(let transform) = self[group].transform {
-        group.source.rest(of: transform).storedByteCount
-      } else {
-        0
-      }
+      self[group].transform.shape(for: group).map { group.source.rest(of: $0).storedByteCount } ?? 0
     }
     return max(sizes.max() ?? 0, keys.map { [$0].storedByteCount } ?? 0)
   }

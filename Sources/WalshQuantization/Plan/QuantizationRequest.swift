@@ -15,6 +15,12 @@ public struct QuantizationRequest: Sendable, Hashable {
     case rotation
     /// SmoothQuant's scales.
     case smoothquant
+    /// Searched rotations of the blocks that share a scale.
+    case duQuantPlusPlus = "duquant++"
+    /// Searched rotations with permutations between them.
+    case duQuant = "duquant"
+    /// Hadamard transforms of the blocks that share a scale, and GPTQ with static scales.
+    case mrGPTQ = "mr-gptq"
   }
 
   /// The solvers by their names on the command line.
@@ -37,10 +43,17 @@ public struct QuantizationRequest: Sendable, Hashable {
   public var rotation: RotationKind
   /// Whether the rotation method may use rotations that cost run time.
   public var usesOnlineRotations: Bool
-  /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq` and `rotation`, else round to nearest.
+  /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq`, `rotation` and `mr-gptq`, else round to
+  /// nearest, for `duquant++` with searched scales.
   public var solver: Solver?
   /// SmoothQuant's α.
   public var smoothing: Double
+  /// DuQuant++'s settings.
+  public var duQuantPlusPlus = DuQuantPlusPlusSettings()
+  /// DuQuant's settings.
+  public var duQuant = DuQuantSettings()
+  /// MR-GPTQ's settings.
+  public var mrGPTQ = MRGPTQSettings()
   /// The seed of random rotations and of the choice of calibration samples.
   public var seed: UInt64
   /// Patterns of layers that stay in full precision.
@@ -104,6 +117,15 @@ public struct QuantizationRequest: Sendable, Hashable {
       return RotationMethod(
         kind: rotation, solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
     case .smoothquant: return SmoothQuantMethod(strength: smoothing, solver: weightSolver(.rtn))
+    case .duQuantPlusPlus:
+      return DuQuantPlusPlusMethod(settings: duQuantPlusPlus, solver: weightSolver(.mse), seed: seed)
+    case .duQuant: return DuQuantMethod(settings: duQuant, solver: weightSolver(.rtn), seed: seed)
+    case .mrGPTQ:
+      switch solver {
+      case nil, .gptq, .gptqByActivation:
+        return MRGPTQMethod(settings: mrGPTQ, ordersByActivation: solver == .gptqByActivation)
+      case .rtn, .mse: return MRGPTQMethod(settings: mrGPTQ, solver: weightSolver(.rtn))
+      }
     }
   }
 
@@ -112,6 +134,9 @@ public struct QuantizationRequest: Sendable, Hashable {
     var parts = ["\(preset.name)", method.rawValue]
     if method == .rotation { parts.append(rotation.rawValue + (usesOnlineRotations ? "" : " (folded only)")) }
     if method == .smoothquant { parts.append("α = \(smoothing)") }
+    if method == .duQuantPlusPlus { parts.append("\(duQuantPlusPlus)") }
+    if method == .duQuant { parts.append("\(duQuant)") }
+    if method == .mrGPTQ { parts.append("\(mrGPTQ)") }
     if let solver { parts.append(solver.rawValue) }
     parts.append("seed \(seed)")
     for (key, override) in overrides.sorted(by: { $0.key < $1.key }) { parts.append("\(key): \(override)") }

@@ -3,12 +3,13 @@ import Yams
 
 /// A recipe file: a request as YAML.
 ///
-///     method: rotation          # rtn, gptq, rotation, smoothquant
+///     method: rotation          # rtn, gptq, rotation, smoothquant, duquant++, duquant, mr-gptq
 ///     to: NVFP4                 # a preset, or int4, int4/64
 ///     rotation: hadamard
 ///     online-rotations: true
 ///     solver: gptq
 ///     smoothing: 0.5
+///     duquant++: { block: 32 }  # settings of a method: DuQuantPlusPlusSettings, DuQuantSettings, MRGPTQSettings
 ///     samples: 128
 ///     context: 2048
 ///     seed: 0
@@ -43,7 +44,7 @@ extension QuantizationRequest {
     let root = try RecipeNode(parsing: text, named: name)
     let keys = [
       "method", "to", "rotation", "online-rotations", "solver", "smoothing", "samples", "context", "seed", "except",
-      "groups",
+      "groups", DuQuantPlusPlusSettings.key, DuQuantSettings.key, MRGPTQSettings.key,
     ]
     let members = try root.members(keys)
     guard let to = members["to"] else {
@@ -59,6 +60,11 @@ extension QuantizationRequest {
     try members["samples"].map { node throws(QuantizationError) in samples = try node.integer(in: 1...1 << 32) }
     try members["context"].map { node throws(QuantizationError) in context = try node.integer(in: 2...1 << 32) }
     try members["seed"].map { node throws(QuantizationError) in seed = UInt64(try node.integer(in: 0...Int.max)) }
+    try members[DuQuantPlusPlusSettings.key].map { node throws(QuantizationError) in
+      duQuantPlusPlus = try DuQuantPlusPlusSettings(node)
+    }
+    try members[DuQuantSettings.key].map { node throws(QuantizationError) in duQuant = try DuQuantSettings(node) }
+    try members[MRGPTQSettings.key].map { node throws(QuantizationError) in mrGPTQ = try MRGPTQSettings(node) }
     for pattern in try members["except"]?.elements() ?? [] { exceptions.append(try pattern.text()) }
     for (key, group) in try members["groups"]?.members() ?? [:] { overrides[key] = try GroupOverride(group) }
   }
@@ -69,6 +75,7 @@ extension QuantizationRequest {
     lines.append("online-rotations: \(usesOnlineRotations)")
     if let solver { lines.append("solver: \(solver.rawValue)") }
     lines += ["smoothing: \(smoothing)", "samples: \(samples)", "context: \(context)", "seed: \(seed)"]
+    lines += [duQuantPlusPlus.recipeLine, duQuant.recipeLine, mrGPTQ.recipeLine].compactMap(\.self)
     func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
     if !exceptions.isEmpty { lines.append("except: [\(exceptions.map(quoted).joined(separator: ", "))]") }
     if !overrides.isEmpty { lines.append("groups:") }
