@@ -33,7 +33,7 @@ struct MXFP4SpecificationTests {
       }
     }
     let spoilt = PackedMatrix(format: .mxfp4, rows: 1, columns: 32, codes: codes, scales: [255]).unpacked()
-    #expect(spoilt.values.allSatisfy(\.isNaN))
+    #expect(spoilt.values.allSatisfy { $0.isNaN })
   }
 
   private func exp2Exactly(_ exponent: Int) -> Double { Double(sign: .plus, exponent: exponent, significand: 1) }
