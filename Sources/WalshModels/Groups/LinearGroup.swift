@@ -10,8 +10,8 @@ public struct LinearGroup: Sendable, Hashable, CustomStringConvertible {
     /// weight is folded into the layers) or a scale of each column.
     case norm(weight: String)
     /// Attention's mixture of value heads, made by this value projection: `heads` vectors of `headSize`, each a mixture
-    /// of one of `keyHeads` value heads. Absorbs one invertible map of a head, the same for all heads, and a scale that
-    /// heads of one value head share.
+    /// of one of `keyHeads` value heads. Absorbs one invertible map of a head, the same for all heads, and a scale or a map
+    /// of each head that heads of one value head share.
     case valueHeads(producer: String, heads: Int, keyHeads: Int, headSize: Int)
     /// An element-wise product with the output of this projection. Absorbs a scale of each column.
     case gatedProduct(producer: String)

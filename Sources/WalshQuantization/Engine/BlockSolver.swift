@@ -41,7 +41,9 @@ struct BlockSolver {
 
     var made: [(LinearGroup, any LinearTransform)] = []
     let calibrated = groups.filter { if case .calibrated = plan[$0].transform { true } else { false } }
-    let statistics = try inputStatistics(of: calibrated, in: weights, on: hidden, grams: false)
+    let statistics = try inputStatistics(of: calibrated, in: weights, on: hidden) { group in
+      if case .calibrated(let calibration) = plan[group].transform { calibration.needs } else { .init() }
+    }
     for group in groups {
       switch plan[group].transform {
       case .none, .learned: continue
@@ -83,7 +85,7 @@ struct BlockSolver {
   /// Fixes the tensor scale of activations whose format has one, from the block in full precision.
   private func setActivationFormats(_ weights: inout BlockWeights, on hidden: HiddenStates?) throws {
     let scaled = groups.filter { plan[$0].activations?.isTwoLevel == true }
-    let statistics = try inputStatistics(of: scaled, in: weights, on: hidden, grams: false)
+    let statistics = try inputStatistics(of: scaled, in: weights, on: hidden) { _ in .init() }
     for group in groups {
       guard let format = plan[group].activations else { continue }
       if plan.clipsPerLayer, plan.clips(format) {
@@ -106,14 +108,16 @@ struct BlockSolver {
   ) throws -> [LayerReport] {
     let groupPlan = plan[group]
     guard let format = groupPlan.weights else { return [] }
-    let quantizer = Quantizer(format: format, search: groupPlan.solver.scaleSearch)
+    let quantizer = Quantizer(format: format, search: groupPlan.solver.scaleSearch, clip: groupPlan.weightClip)
     let layers = try group.layers.map { ($0, try weights.tensor($0 + ".weight")) }
     // Runtimes fuse the layers of a group into one product, which has one tensor scale.
     let amax = format.isTwoLevel ? layers.map(\.1.maxMagnitude).max() : nil
 
     var gram: Matrix?
     if groupPlan.solver.needsHessian {
-      gram = try inputStatistics(of: [group], in: weights, on: hidden, grams: true)[group.id]?.gram
+      var seen = weights
+      if case .gptq(let gptq) = groupPlan.solver, gptq.inputs == .exact { seen.activations = [:] }
+      gram = try inputStatistics(of: [group], in: seen, on: hidden) { _ in .init(gram: true) }[group.id]?.gram
     }
     var factor: GPTQ.Factor?
     if case .gptq(let gptq) = groupPlan.solver, let gram { factor = try gptq.factor(of: gram) }
@@ -152,10 +156,11 @@ struct BlockSolver {
   /// Runs all samples through the block, as far as the last group of `collected`, and collects what the layers of these
   /// groups read, behind their input stages.
   private func inputStatistics(
-    of collected: [LinearGroup], in weights: BlockWeights, on hidden: HiddenStates?, grams: Bool
+    of collected: [LinearGroup], in weights: BlockWeights, on hidden: HiddenStates?,
+    needs: (LinearGroup) -> InputStatistics.Needs
   ) throws -> [String: InputStatistics] {
     var statistics: [String: InputStatistics] = [:]
-    for group in collected { statistics[group.id] = InputStatistics(width: group.width, collectingGram: grams) }
+    for group in collected { statistics[group.id] = InputStatistics(width: group.width, needs: needs(group)) }
     guard let hidden, !statistics.isEmpty else { return [:] }
     let block = try architecture.block(layer, from: weights)
     try hidden.forEach { x in

@@ -39,7 +39,7 @@ final class CalibrationStreams {
     let block = try architecture.block(layer, from: weights)
     var statistics: [String: InputStatistics] = [:]
     for group in block.outline.groups {
-      statistics[group.id] = InputStatistics(width: group.width, collectingGram: false)
+      statistics[group.id] = InputStatistics(width: group.width)
     }
     try targets.update(from: original) { x in
       block(x, state: nil) { group, activation in

@@ -80,8 +80,8 @@ extension LinearGroup.Source {
 extension LinearTransform {
   /// The map of the value heads that has the effect of this map of the query heads' mixtures; nil when there is none.
   ///
-  /// A mixture is linear in the values, so one map of a head, the same for all heads, can act before it. A diagonal can
-  /// too when the heads that share a value head agree.
+  /// A mixture is linear in the values, so one map of a head, the same for all heads, can act before it. A diagonal, or
+  /// blocks that divide heads, can too when the heads that share a value head agree.
   func restricted(from heads: Int, to keyHeads: Int, headSize: Int) -> (any LinearTransform)? {
     if let diagonal = self as? BlockDiagonalTransform, diagonal.blocks.count == 1,
       headSize % diagonal.blocks[0].dimension == 0
@@ -89,6 +89,7 @@ extension LinearTransform {
       let block = diagonal.blocks[0]
       return BlockDiagonalTransform(block: block, count: keyHeads * headSize / block.dimension)
     }
+    if let diagonal = self as? BlockDiagonalTransform { return diagonal.agreed(by: heads, for: keyHeads, headSize) }
     guard let diagonal = self as? DiagonalTransform else { return nil }
     let shared = heads / keyHeads * headSize
     let scales = diagonal.scales
@@ -102,5 +103,26 @@ extension LinearTransform {
       kept += first
     }
     return DiagonalTransform(kept)
+  }
+}
+
+extension BlockDiagonalTransform {
+  /// The blocks of one query head for every value head; nil when its query heads differ, or blocks do not divide heads.
+  fileprivate func agreed(by heads: Int, for keyHeads: Int, _ headSize: Int) -> (any LinearTransform)? {
+    let size = blocks[0].dimension
+    guard blocks.count * size == heads * headSize, headSize % size == 0,
+      blocks.allSatisfy({ $0.dimension == size })
+    else { return nil }
+    let (perHead, shared) = (headSize / size, heads / keyHeads)
+    var kept: [any LinearTransform] = []
+    for keyHead in 0..<keyHeads {
+      for place in 0..<perHead {
+        let same = (0..<shared).map { blocks[(keyHead * shared + $0) * perHead + place] }
+        let matrix = same[0].matrix()
+        guard same.dropFirst().allSatisfy({ $0.matrix() == matrix }) else { return nil }
+        kept.append(same[0])
+      }
+    }
+    return BlockDiagonalTransform(blocks: kept)
   }
 }

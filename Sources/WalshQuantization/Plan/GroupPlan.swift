@@ -11,6 +11,8 @@ public struct GroupPlan: Sendable {
   public var solver: WeightSolver
   /// The format of the weights; nil for full precision.
   public var weights: NumericFormat?
+  /// What is clipped of weights before their scales are chosen.
+  public var weightClip = ClipRatio.none
   /// The format of the activation; nil for full precision.
   public var activations: NumericFormat?
 
@@ -68,6 +70,21 @@ public struct LearnedShape: Sendable, Hashable, CustomStringConvertible {
   /// The orders of the matrices that act at run time.
   var onlineOrders: [Int] { [left, foldsRight ? nil : right].compactMap(\.self) }
 
+  /// A transform of `group` that is built like the learned one; nil when nothing is learned.
+  func transform(of group: LinearGroup) -> (any LinearTransform)? {
+    func matrix(_ order: Int) -> DenseTransform { DenseTransform(.identity(order), inverse: .identity(order)) }
+    var parts: [any LinearTransform] = []
+    if scales { parts.append(DiagonalTransform(Array(repeating: 1, count: group.width))) }
+    if foldsRight, let right {
+      parts.append(BlockDiagonalTransform(block: matrix(right), count: group.width / right))
+    }
+    if let left {
+      let rest = group.width / left
+      parts.append(KroneckerTransform(left: matrix(left), right: foldsRight ? IdentityTransform(rest) : matrix(rest)))
+    }
+    return parts.isEmpty ? nil : parts.count == 1 ? parts[0] : CompositeTransform(parts)
+  }
+
   public var description: String {
     let orders = [left, right].compactMap { $0.map(String.init) }.joined(separator: "×")
     return [scales ? "scales" : nil, orders.isEmpty ? nil : "learned \(orders)"].compactMap(\.self)
@@ -75,11 +92,34 @@ public struct LearnedShape: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// Makes the transform of a group from what the engine measured; one that the group's source absorbs.
+/// Makes the transform of a group from what the engine measured.
 public protocol TransformCalibration: Sendable, CustomStringConvertible {
+  /// What it looks at beside the largest magnitudes of the activation.
+  var needs: InputStatistics.Needs { get }
+
+  /// A transform of `group` built as `transform(for:weights:inputs:)` builds them: of its numbers nothing is used, but what
+  /// of it is folded, what acts at run time, and how large it is in a checkpoint.
+  func shape(for group: LinearGroup) -> any LinearTransform
+
   /// - Parameters:
   ///   - group: the group.
   ///   - weights: the weights of its layers, behind the residual rotation.
   ///   - inputs: statistics of its activation on the calibration text.
   func transform(for group: LinearGroup, weights: [Tensor], inputs: InputStatistics) throws -> any LinearTransform
+}
+
+extension TransformCalibration {
+  public var needs: InputStatistics.Needs { InputStatistics.Needs() }
+}
+
+extension GroupTransform {
+  /// The transform of `group`, or one that is built like it where it is still to be made; nil for none.
+  func shape(for group: LinearGroup) -> (any LinearTransform)? {
+    switch self {
+    case .none: nil
+    case .fixed(let transform): transform
+    case .calibrated(let calibration): calibration.shape(for: group)
+    case .learned(let shape): shape.transform(of: group)
+    }
+  }
 }

@@ -8,7 +8,7 @@ public struct MemoryEstimate: Sendable, Equatable {
   public let program: Int
   /// One block in Float32, while it is transformed, solved and written.
   public let block: Int
-  /// The second moment of the widest group with its factor, in Float64.
+  /// The second moment of the widest group with its factor, in Float64, or the rows that calibration of a block keeps.
   public let statistics: Int
   /// The matrices of online transforms.
   public let transforms: Int
@@ -36,21 +36,26 @@ public struct MemoryEstimate: Sendable, Equatable {
     var largest = 0
     var widest = 0
     var activations = 0
+    var rows = 0
     for block in outline.blocks {
       var count = 0
       for name in source.names where name.hasPrefix(block.prefix) { count += try source.tensor(name).count }
       largest = max(largest, count)
       var width = 4 * outline.hiddenSize
+      var kept = 0
       for group in block.groups {
         width += 3 * group.width
         if plan[group].weights != nil, plan[group].solver.needsHessian { widest = max(widest, group.width) }
+        if case .calibrated(let calibration) = plan[group].transform { kept += calibration.needs.rows * group.width }
       }
+      rows = max(rows, min(kept, samples * context * width))
       activations = max(activations, width)
     }
     // The block as read, as changed, as written, and a layer with its error in Float64.
     self.block = largest * 4 * 4
-    // The moment, its damped copy, the inverse and the factor, each with LAPACK's copy.
-    statistics = 8 * widest * widest * 8
+    // The moment, its damped copy, the inverse and the factor, each with LAPACK's copy; rows as kept, and those of a group
+    // stacked and mapped.
+    statistics = max(8 * widest * widest * 8, 3 * rows * 4)
     // A matrix is made from the identity, compared with the known ones, and written.
     transforms = 6 * plan.largestStoredTransform(of: outline)
     if let calibration = plan.blockCalibration {

@@ -5,8 +5,7 @@ import WalshTensor
 import WalshTransforms
 
 extension Plan {
-  /// The bytes of all tensors that the plan's result stores. Transforms that are calibrated group by group count nothing,
-  /// since they are folded.
+  /// The bytes of all tensors that the plan's result stores.
   ///
   /// - Throws: `CheckpointError` when a layer is missing in `source`.
   func storedByteCount(of outline: ModelOutline, source: Checkpoint) throws(CheckpointError) -> Int {
@@ -22,7 +21,9 @@ extension Plan {
     for block in outline.blocks {
       for group in block.groups {
         let plan = self[group]
-        bytes += group.layers.count * plan.transform.onlineParts(of: group).storedByteCount
+        if let transform = plan.transform.shape(for: group) {
+          bytes += group.layers.count * group.source.rest(of: transform).storedByteCount
+        }
         if clips(plan.activations) { bytes += group.layers.count * Self.clipByteCount }
         guard let weights = plan.weights, let layout = LinearLayout(weights) else { continue }
         let withInputScale = plan.activations?.isTwoLevel == true
@@ -35,7 +36,7 @@ extension Plan {
         }
       }
       guard let site = block.attention else { continue }
-      if let keys = keyPlaceholder(of: site) { bytes += 2 * [keys].storedByteCount }
+      if let keys = keyShape(of: site) { bytes += 2 * [keys].storedByteCount }
       if clips(cache) { bytes += 2 * Self.clipByteCount }
     }
     return bytes
@@ -45,41 +46,19 @@ extension Plan {
 extension Plan {
   /// The bytes that the largest online transform takes in a checkpoint; 0 when there is none.
   func largestStoredTransform(of outline: ModelOutline) -> Int {
-    let sizes = outline.blocks.flatMap(\.groups).map { self[$0].transform.onlineParts(of: $0).storedByteCount }
-    let keys = outline.blocks.compactMap(\.attention).compactMap { keyPlaceholder(of: $0) }
+    let sizes = outline.blocks.flatMap(\.groups).map { group in
+      self[group].transform.shape(for: group).map { group.source.rest(of: $0).storedByteCount } ?? 0
+    }
+    let keys = outline.blocks.compactMap(\.attention).compactMap { keyShape(of: $0) }
     return max(sizes.max() ?? 0, keys.map { [$0].storedByteCount }.max() ?? 0)
   }
 
   /// The bytes of a pair of clip ratios.
   private static let clipByteCount = 8
 
-  /// The map of keys, or one that takes as many bytes as the learned one will.
-  private func keyPlaceholder(of site: ModelOutline.AttentionSite) -> (any LinearTransform)? {
-    learnsKeys ? DenseTransform.placeholder(site.headSize) : keys
-  }
-}
-
-extension GroupTransform {
-  /// The parts that act at run time; of a learned transform, some that take as many bytes.
-  fileprivate func onlineParts(of group: LinearGroup) -> [any LinearTransform] {
-    switch self {
-    case .none, .calibrated: return []
-    case .fixed(let transform): return group.source.rest(of: transform)
-    case .learned(let shape):
-      guard let left = shape.left else { return [] }
-      let right = group.width / left
-      return [
-        KroneckerTransform(
-          left: DenseTransform.placeholder(left),
-          right: shape.foldsRight ? IdentityTransform(right) : DenseTransform.placeholder(right))
-      ]
-    }
-  }
-}
-
-extension DenseTransform {
-  fileprivate static func placeholder(_ order: Int) -> DenseTransform {
-    DenseTransform(.identity(order), inverse: .identity(order))
+  /// The map of keys, or one that is built like the learned one.
+  private func keyShape(of site: ModelOutline.AttentionSite) -> (any LinearTransform)? {
+    learnsKeys ? DenseTransform(.identity(site.headSize), inverse: .identity(site.headSize)) : keys
   }
 }
 

@@ -17,8 +17,8 @@ struct FlatQuantFolderTests {
     -> QuantizationRequest
   {
     var request = QuantizationRequest(method: .flatquant, preset: try #require(Preset(named: preset)), solver: solver)
-    request.flatquant.epochs = 2
-    request.flatquant.batchSize = 2
+    request.flatQuant.epochs = 2
+    request.flatQuant.batchSize = 2
     return request
   }
 
@@ -42,7 +42,7 @@ struct FlatQuantFolderTests {
     arguments: ["W4A4KV4", "W4A16", "MXFP4", "NVFP4"], [true, false])
   func reading(_ preset: String, _ shared: Bool) throws {
     var request = try Self.request(preset)
-    request.flatquant.sharedActivationClip = shared
+    request.flatQuant.sharedActivationClip = shared
     let model = try TinyModel("qwen3")
     try withTemporaryFolder { folder in
       let output = folder.appending(path: "out")
@@ -194,8 +194,8 @@ struct FlatQuantFolderTests {
   @Test("Clips alone make a folder that says who reads it: others refuse the key")
   func clipsAlone() throws {
     var request = try Self.request()
-    request.flatquant.learnsTransforms = false
-    request.flatquant.learnsScales = false
+    request.flatQuant.learnsTransforms = false
+    request.flatQuant.learnsScales = false
     try withTemporaryFolder { folder in
       let output = folder.appending(path: "out")
       try write(request, to: output)

@@ -11,7 +11,7 @@ struct FlatQuantRequestTests {
     let file = TestFiles.root.appending(path: "Examples/recipes/flatquant-w4a4kv4.yaml")
     let request = try QuantizationRequest(recipe: file)
     #expect(request.method == .flatquant && request.preset.name == "W4A4KV4")
-    #expect(request.flatquant == FlatQuantSettings())
+    #expect(request.flatQuant == FlatQuantSettings())
   }
 
   @Test("A recipe with every setting changed reads back as it was written")
@@ -24,7 +24,7 @@ struct FlatQuantRequestTests {
     (settings.parametrisation, settings.scaleStart) = (.inverse, .ones)
     (settings.learnsTransforms, settings.learnsScales, settings.learnsClipping) = (false, false, false)
     settings.sharedActivationClip = false
-    request.flatquant = settings
+    request.flatQuant = settings
     #expect(try QuantizationRequest(recipe: request.recipe, named: "test") == request)
   }
 
@@ -41,8 +41,8 @@ struct FlatQuantRequestTests {
   func summary() {
     var request = QuantizationRequest(method: .flatquant, preset: .full)
     #expect(request.summary == "full, flatquant, seed 0")
-    request.flatquant.epochs = 3
-    request.flatquant.sharedActivationClip = false
+    request.flatQuant.epochs = 3
+    request.flatQuant.sharedActivationClip = false
     #expect(request.summary == "full, flatquant, flatquant: 3 epochs, clips per layer, seed 0")
   }
 }
