@@ -133,7 +133,12 @@ extension QuantizationRequest {
     switch override.transform {
     case nil: break
     case .some(.none): groupPlan.transform = .none
-    case .smoothing: groupPlan.transform = .calibrated(SmoothingScales(strength: smoothing))
+    case .smoothing:
+      guard group.source.absorbsScales else {
+        throw QuantizationError(
+          "groups.\(group.role)", "nothing before \(group.id) absorbs scales; give it a rotation or no transform.")
+      }
+      groupPlan.transform = .calibrated(SmoothingScales(strength: smoothing))
     case .rotation(let kind):
       let stream = RandomStream(seed: seed, purpose: "rotation/\(group.id)")
       groupPlan.transform = .fixed(try kind.rotation(of: group, stream: stream))

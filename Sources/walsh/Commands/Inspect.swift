@@ -86,7 +86,7 @@ struct Inspect: ParsableCommand {
 
   private func study(_ folder: ModelFolder, _ bar: ProgressBar) throws -> PatternStudy {
     var text = text
-    if text.context == nil { text.context = min(2048, folder.architecture.contextLength) }
+    if text.context == nil { text.context = min(2048, folder.architecture.contextLength ?? .max) }
     let all = try text.windows(TokenEncoding(try folder.tokenizer()))
     return try PatternStudy(
       folder, windows: all.windows.prefix(windows).map(\.tokens), settings: settings(), progress: bar.show)
