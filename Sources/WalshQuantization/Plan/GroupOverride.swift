@@ -126,6 +126,12 @@ extension QuantizationRequest {
     var groupPlan = plan[group]
     if let weights = override.weights, !keepingPrecision {
       groupPlan.weights = weights.format?.fitted(toWidth: group.width)
+      if weights != .full, groupPlan.weights == nil {
+        throw QuantizationError(
+          "groups.\(group.role)",
+          "\(weights) stores an even number of columns, but \(group.id) has \(group.width); choose an integer format."
+        )
+      }
       if weights == .full { groupPlan.activations = nil }
     }
     if let activations = override.activations, !keepingPrecision { groupPlan.activations = activations.format }

@@ -64,6 +64,10 @@ struct TrainOptions: ParsableArguments {
     func set<Value>(_ key: WritableKeyPath<TrainingConfiguration, Value>, _ value: Value?) {
       if let value { result[keyPath: key] = value }
     }
+    // Without this overload nil would be wrapped into an optional setting and erase what the file says.
+    func set<Value>(_ key: WritableKeyPath<TrainingConfiguration, Value?>, _ value: Value?) {
+      if let value { result[keyPath: key] = value }
+    }
     set(\.model.architecture, architecture)
     set(\.model.layers, layers)
     set(\.model.width, width)

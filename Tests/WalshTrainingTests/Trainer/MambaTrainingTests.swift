@@ -24,7 +24,7 @@ struct MambaTrainingTests {
   }
 
   @Test(
-    "It learns a repeated text by heart, in Float32 and in four bits", arguments: ["fp32", "nvfp4", "mxfp4-naive"])
+    "It learns a repeated text by heart, in Float32 and in four bits", arguments: ["fp32", "nvfp4", "mxfp4"])
   func learning(recipe: String) throws {
     let fixture = try TrainingFixture()
     var configuration = configuration(fixture)
