@@ -72,7 +72,10 @@ struct MambaCommandTests {
       ("\"state_size\": 8", "\"state_size\": 16", "A_log has the shape [64, 8], but config.json makes it [64, 16]"),
       ("\"intermediate_size\": 64", "\"intermediate_size\": 65", "intermediate_size is 65, but expand"),
       ("\"hidden_size\": 32", "\"hidden_size\": -1", "hidden_size is -1"),
-      ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "the tensor backbone.layers.2.mixer.in_proj.weight is missing"),
+      (
+        "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
+        "the tensor backbone.layers.2.mixer.in_proj.weight is missing"
+      ),
     ] {
       try Data(text.replacing(old, with: new).utf8).write(to: configuration)
       let result = try walsh.run([

@@ -22,7 +22,7 @@ import Foundation
 ///     beta2: 0.95
 ///     epsilon: 1e-08
 ///     groups:                       # other settings by the ends of names
-///       - { endings: [norm.weight, .bias, embed_tokens.weight], weight-decay: 0, learning-rate-factor: 1 }   # and others
+///       - { endings: [norm.weight, .bias, embed_tokens.weight], weight-decay: 0, learning-rate-factor: 1 }
 ///     clip: 1
 ///     seed: 0
 ///     validation: { share: 0.05, interval: 100 }     # or text: FILE instead of share
