@@ -151,7 +151,8 @@ extension Report {
     if let c = runs.first?.configuration {
       let tokens = c.steps * c.batch * c.accumulation * c.context
       facts = [
-        Fact("Model", "Llama of \(c.model.layers) layers, width \(c.model.width)"),
+        Fact(
+          "Model", "\(c.model.architecture.rawValue.capitalized) of \(c.model.layers) layers, width \(c.model.width)"),
         Fact(
           "Steps", "\(c.steps) of \(c.batch * c.accumulation) windows of \(c.context) tokens, \(tokens) tokens in all"
         ),

@@ -9,7 +9,7 @@ import WalshTransforms
 @testable import WalshModels
 
 /// The parameters of a model folder as variables, each name one variable however often it is read.
-private struct TrackedWeights: WeightSource {
+struct TrackedWeights: WeightSource {
   var tensors: [String: Tensor] = [:]
   var stage = InputStage()
   var keys = KeyStage()
@@ -27,7 +27,7 @@ private struct TrackedWeights: WeightSource {
 }
 
 /// A golden model whose loss can be differentiated by its parameters.
-private struct TrackedModel {
+struct TrackedModel {
   let architecture: Architecture
   let tokens: [Int]
   var weights: TrackedWeights

@@ -44,15 +44,38 @@ extension BlockWeights {
     case .norm(let name): try update(name) { $0.transformed(by: folded) }
     case .gatedProduct(let producer), .valueHeads(let producer, _, _, _):
       try transformOutput(of: producer, by: folded)
+    case .projection(let producer, let rows): try transformOutput(of: producer, rows: rows, by: folded)
+    case .convolution, .gatedScan: preconditionFailure("\(source) absorbs nothing.")
     }
   }
 
   /// y ← y·P for the output of a layer: W ← Pᵀ·W, b ← b·P.
   private mutating func transformOutput(of layer: String, by transform: any LinearTransform) throws {
-    try update(layer + ".weight") { $0.transposed().transformed(by: transform).transposed() }
+    try update(layer + ".weight") { $0.transformingOutputs(by: transform) }
     updateIfPresent(layer + ".bias") {
-      $0.reshaped(to: [1, $0.count]).transformed(by: transform).reshaped(to: $0.shape)
+      $0.reshaped(to: [$0.count, 1]).transformingOutputs(by: transform).reshaped(to: $0.shape)
     }
+  }
+
+  /// y ← y·P for those outputs of a layer that are made by `rows` of its weight.
+  private mutating func transformOutput(
+    of layer: String, rows: Range<Int>, by transform: any LinearTransform
+  ) throws {
+    func change(_ weight: Tensor) -> Tensor {
+      Tensor.stackingRows([
+        weight.rows(0..<rows.lowerBound), weight.rows(rows).transformingOutputs(by: transform),
+        weight.rows(rows.upperBound..<weight.rowCount),
+      ])
+    }
+    try update(layer + ".weight", change)
+    updateIfPresent(layer + ".bias") { change($0.reshaped(to: [$0.count, 1])).reshaped(to: $0.shape) }
+  }
+}
+
+extension Tensor {
+  /// Pᵀ·W: the weight whose outputs are those of this one, times P.
+  fileprivate func transformingOutputs(by transform: any LinearTransform) -> Tensor {
+    transposed().transformed(by: transform).transposed()
   }
 }
 
@@ -60,13 +83,15 @@ extension LinearGroup.Source {
   /// The transform of what produces the activation that has the effect of `transform` on the activation; nil when there is
   /// none and it has to act at run time.
   ///
-  /// A norm's weight and one factor of an element-wise product absorb diagonals. Attention's mixtures of value heads absorb
-  /// what `restricted` gives.
+  /// A norm's weight and one factor of an element-wise product absorb diagonals, a projection anything. Attention's mixtures
+  /// of value heads absorb what `restricted` gives.
   func absorbed(_ transform: any LinearTransform) -> (any LinearTransform)? {
     switch self {
     case .norm, .gatedProduct: transform as? DiagonalTransform
     case .valueHeads(_, let heads, let keyHeads, let headSize):
       transform.restricted(from: heads, to: keyHeads, headSize: headSize)
+    case .projection: transform
+    case .convolution, .gatedScan: nil
     }
   }
 

@@ -127,12 +127,15 @@ struct QuantizedConfiguration {
 let keySchemeBase = "R3"
 
 extension LinearGroup.Source {
-  /// The name of a transform at this place, as QuaRot and SpinQuant number them.
+  /// The name of a transform at this place, as QuaRot and SpinQuant number them, and MambaQuant those of Mamba.
   var schemeBase: String {
     switch self {
     case .norm: "R1"
     case .valueHeads: "R2"
     case .gatedProduct: "R4"
+    case .gatedScan: "R2"
+    case .projection: "R5"
+    case .convolution: "R6"
     }
   }
 }

@@ -20,14 +20,15 @@ struct BenchKernels: ParsableCommand {
     abstract: "Measure kernels beside the machine's own copy rate.",
     discussion: """
       fwht are Hadamard transforms, formats quantizing and packing, matmul products with packed and plain weights, kernels \
-      the products of four-bit weights beside what the machine reads and computes at best. Each is measured in alternating \
+      the products of four-bit weights beside what the machine reads and computes at best, scan Mamba's selective scan \
+      beside its scalar reference. Each is measured in alternating \
       rounds with memcpy on as much memory; quote the ratio. --kernels forces an instruction set.
 
       Example:
         walsh bench fwht --threads 1 --json
       """)
 
-  @Argument(help: "fwht, formats, matmul or kernels.")
+  @Argument(help: "fwht, formats, matmul, kernels or scan.")
   var kernels: KernelCase.Group
 
   @OptionGroup var options: RunOptions

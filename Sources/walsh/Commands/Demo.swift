@@ -90,7 +90,7 @@ struct Demo: ParsableCommand {
   }
 
   private func study(of base: ModelFolder, in folder: URL) throws -> Study {
-    let context = min(256, base.architecture.contextLength)
+    let context = min(256, base.architecture.contextLength ?? .max)
     let tokenizer = try base.tokenizer()
     let encoding = TokenEncoding(tokenizer)
     let requests = ["MXFP4", "NVFP4"].compactMap { Preset(named: $0) }.flatMap { preset in
@@ -117,7 +117,7 @@ struct Demo: ParsableCommand {
     var facts = [
       Report.Fact("Model", base.name),
       Report.Fact("Scored", "\(study.windows.windows.count) documents, \(study.windows.scoring)"),
-      Report.Fact("Calibrated", "\(samples) samples of \(min(256, base.architecture.contextLength)) tokens"),
+      Report.Fact("Calibrated", "\(samples) samples of \(min(256, base.architecture.contextLength ?? .max)) tokens"),
     ]
     var plots: [any Plot] = [outcome.layerErrorPlot]
     if !curves.isEmpty {

@@ -107,14 +107,14 @@ struct StudyMethods: ParsableCommand {
   private func study(of base: ModelFolder, in folder: URL) throws -> Study {
     let tokenizer = try base.tokenizer()
     let encoding = TokenEncoding(tokenizer)
-    let context = min(text.context ?? 2048, base.architecture.contextLength)
+    let context = min(text.context ?? 2048, base.architecture.contextLength ?? .max)
     let file = URL(filePath: calibration)
     return Study(
       base: base, requests: try requests(context: context),
       calibration: { request in
         try CalibrationText(
           file, tokenizer: tokenizer, beginToken: encoding.beginToken, count: request.samples,
-          context: min(request.context, base.architecture.contextLength), seed: request.seed)
+          context: min(request.context, base.architecture.contextLength ?? .max), seed: request.seed)
       }, windows: try text.windows(encoding), folder: folder)
   }
 

@@ -50,9 +50,13 @@ public struct FlatQuantMethod: QuantizationMethod {
     let isQuantized = plan[group].weights != nil
     var shape = LearnedShape()
     switch group.source {
-    case .norm, .gatedProduct:
+    case .norm, .gatedProduct, .projection, .convolution, .gatedScan:
       guard isQuantized else { return nil }
-      shape.scales = settings.learnsScales
+      shape.scales =
+        switch group.source {
+        case .norm, .gatedProduct: settings.learnsScales
+        default: false
+        }
       if settings.learnsTransforms {
         let (n1, n2) = KroneckerTransform.balancedFactors(of: group.width)
         (shape.left, shape.right) = (n1, n2)

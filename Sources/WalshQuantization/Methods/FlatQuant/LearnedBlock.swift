@@ -42,6 +42,8 @@ struct LearnedBlock {
           update(producer + ".bias") { $0 * scale }
         }
         if learned.isTransformed { stages[group.id] = whole }
+      case .projection, .convolution, .gatedScan:
+        if learned.isTransformed { stages[group.id] = whole }
       case .valueHeads(let producer, _, _, _):
         if let right {
           update(producer + ".weight") { $0.transposed().mappingHeads(by: right.matrix).transposed() }

@@ -23,7 +23,9 @@ public struct SmoothQuantMethod: QuantizationMethod {
 
   public func plan(for outline: ModelOutline, preset: Preset, exceptions: LayerSelection) -> Plan {
     var plan = Plan.uniform(method: Self.name, outline, preset: preset, solver: solver, exceptions)
-    for id in plan.groups.keys { plan.groups[id]?.transform = .calibrated(SmoothingScales(strength: strength)) }
+    for group in outline.blocks.flatMap(\.groups) where group.source.absorbsScales {
+      plan.groups[group.id]?.transform = .calibrated(SmoothingScales(strength: strength))
+    }
     return plan
   }
 }
