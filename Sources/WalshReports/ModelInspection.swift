@@ -1,6 +1,7 @@
 import WalshCheckpoints
 import WalshEvaluation
 import WalshModels
+import WalshQuantization
 import WalshTensor
 import WalshTraining
 
@@ -29,6 +30,8 @@ public struct ModelInspection: Sendable {
   public let weights: [WeightStatistics]
   /// The study of outlier patterns, when there was one.
   public var patterns: PatternStudy?
+  /// The study of channels, when there was one.
+  public var channels: ChannelStudy?
 
   /// Looks at `folder`.
   ///
@@ -62,7 +65,7 @@ public struct ModelInspection: Sendable {
       ("blocks", "\(outline.blocks.count)"), ("width", "\(outline.hiddenSize)"),
       ("parameters", "\(size.parameters)"), ("bytes", "\(size.folderBytes)"),
       ("bits/weight", "\((size.bitsPerWeight * 1000).rounded() / 1000)"),
-      ("context", "\(folder.architecture.contextLength)"),
+      ("context", folder.architecture.contextLength.map { "\($0)" } ?? "any"),
       ("output layer", outline.headIsTied ? "the embedding" : "its own"),
     ]
     if let quantization {
@@ -116,7 +119,8 @@ public struct ModelInspection: Sendable {
     return table
   }
 
-  /// `{facts…, "groups": […], "weights": […], "patterns": {…}}`; the last member is that of `PatternStudy`, when studied.
+  /// `{facts…, "groups": […], "weights": […], "patterns": {…}, "channels": {…}}`; the last members are those of
+  /// `PatternStudy` and `ChannelStudy`, when studied.
   public var json: JSON {
     var members = JSONObject()
     for (name, value) in facts { members[name] = .string(value) }
@@ -136,6 +140,7 @@ public struct ModelInspection: Sendable {
         ]
       })
     members["patterns"] = patterns?.json
+    members["channels"] = channels?.json
     return .object(members)
   }
 
@@ -177,6 +182,10 @@ extension LinearGroup.Source {
     case .valueHeads(_, let heads, let keyHeads, let headSize):
       "\(heads) heads of \(headSize), \(keyHeads) value heads"
     case .gatedProduct: "gated product"
+    case .convolution: "SiLU of the convolution"
+    case .projection(let producer, let rows):
+      "\(rows.count) outputs of \(producer.split(separator: ".").last ?? "")"
+    case .gatedScan: "gated scan"
     }
   }
 
@@ -186,6 +195,8 @@ extension LinearGroup.Source {
     case .norm: "residual rotation, scales"
     case .valueHeads: "a map of the head, scales"
     case .gatedProduct: "scales"
+    case .projection: "any invertible map"
+    case .convolution, .gatedScan: "nothing"
     }
   }
 }

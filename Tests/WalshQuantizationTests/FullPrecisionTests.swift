@@ -96,6 +96,48 @@ struct FullPrecisionTests {
     }
   }
 
+  @Test("Sequences of steps of every kind, stored as what they are made of")
+  func sequences() throws {
+    let model = try TinyModel("qwen3")
+    var plan = Plan(method: "test", preset: .full)
+    var expected: Set<[TransformScheme.Part]> = []
+    for (index, group) in model.outline.blocks.flatMap(\.groups).enumerated() {
+      let stream = RandomStream(seed: 5, purpose: "test", index: UInt64(index))
+      let n = group.width
+      let (n1, n2) = KroneckerTransform.balancedFactors(of: n)
+      let permutation = PermutationTransform.random(n, stream: stream)
+      let product = KroneckerTransform(left: Rotation.haar(n1, stream), right: Rotation.haar(n2, stream))
+      let blocks = BlockDiagonalTransform(
+        blocks: (0..<2).map { Rotation.haar(n / 2, RandomStream(seed: $0, purpose: "test")) })
+      let scales = DiagonalTransform((0..<n).map { 0.5 + Float($0 % 7) })
+      let transform: any LinearTransform =
+        switch index % 3 {
+        case 0: CompositeTransform([permutation, product])
+        case 1: CompositeTransform([product, scales])
+        default: CompositeTransform([blocks, permutation])
+        }
+      plan.groups[group.id] = GroupPlan(transform: .fixed(transform))
+      expected.insert([[.permutation, .kronecker], [.kronecker, .diagonal], [.blocks, .permutation]][index % 3])
+    }
+    plan.keys = KroneckerTransform(
+      left: IdentityTransform(2),
+      right: Rotation.haar(
+        try #require(model.outline.blocks[0].attention).headSize / 2, RandomStream(seed: 1, purpose: "keys")))
+    try withTemporaryFolder { folder in
+      let output = folder.appending(path: "out")
+      let run = try QuantizationRun(
+        source: model.checkpoint, request: QuantizationRequest(method: .rtn, preset: .full), plan: plan,
+        calibration: nil)
+      _ = try run.write(to: output, existing: .refuse)
+      let result = try Checkpoint(folder: output)
+      let logits = try LanguageModel(result).logits(for: model.tokens)
+      #expect(relativeError(logits, model.model.logits(for: model.tokens)) < Self.tolerance)
+      let schemes = try result.configuration().quantization()?.transforms ?? []
+      #expect(Set(schemes.map(\.parts)) == expected.union([[.kronecker]]))
+      #expect(schemes.allSatisfy { $0.kind == .sequence })
+    }
+  }
+
   @Test("A rotation of the stream unties the output layer, others keep it tied")
   func ties() throws {
     let model = try TinyModel("llama-tied")

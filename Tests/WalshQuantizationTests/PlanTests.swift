@@ -173,6 +173,21 @@ struct PlanTests {
     vary { $0.exceptions = ["lm_head"] }
     vary { $0.overrides = ["mlp.output": GroupOverride(solver: .mse)] }
     vary { $0.overrides = ["mlp.output": GroupOverride(weights: .full)] }
+    vary { $0.method = .quarot }
+    vary { ($0.method, $0.usesOnlineRotations) = (.quarot, false) }
+    for settings in [
+      SpinQuantSettings(), SpinQuantSettings(steps: 1), SpinQuantSettings(learningRate: 1),
+      SpinQuantSettings(batch: 1), SpinQuantSettings(sequenceLength: 9),
+    ] {
+      vary { ($0.method, $0.spinQuant) = (.spinquant, settings) }
+    }
+    vary { $0.method = .duQuant }
+    vary { $0.method = .mrGPTQ }
+    vary { $0.method = .duQuantPlusPlus }
+    vary { ($0.method, $0.duQuant.weightClip) = (.duQuant, 1) }
+    vary { ($0.method, $0.mrGPTQ.scales) = (.mrGPTQ, .absmax) }
+    vary { ($0.method, $0.duQuantPlusPlus.search.index) = (.duQuantPlusPlus, .row) }
+    vary { ($0.method, $0.duQuantPlusPlus.rows) = (.duQuantPlusPlus, 1) }
     #expect(Set(others.map(\.summary) + [base.summary]).count == others.count + 1)
   }
 }

@@ -5,7 +5,7 @@ import WalshTransforms
 ///
 /// Hadamard matrices are stored as V with entries ±1 and act as x → x·V/√n, or x → x·Vᵀ/√n where the use is inverse.
 /// Where the scheme is randomized, rows and columns of V are permuted first: V[perm][:, perm]. Other matrices are
-/// stored as they act.
+/// stored as they act, and sequences step by step.
 extension TransformScheme {
   /// The map of `application` on an axis of `width` channels of the module at `path`.
   ///
@@ -16,12 +16,25 @@ extension TransformScheme {
   public func transform(
     _ application: Application, at path: String, width: Int, in checkpoint: Checkpoint
   ) throws(CheckpointError) -> any LinearTransform {
+    if kind == .sequence { return try sequence(application, at: path, width: width, in: checkpoint) }
     let order = blockSize ?? width
     guard order > 0, width % order == 0 else {
       throw CheckpointError(checkpoint.folder, "the blocks of \(name), \(order), do not divide \(path)'s \(width).")
     }
     let block = try block(application, at: path, order: order, in: checkpoint)
     return order == width ? block : BlockDiagonalTransform(block: block, count: width / order)
+  }
+
+  private func sequence(
+    _ application: Application, at path: String, width: Int, in checkpoint: Checkpoint
+  ) throws(CheckpointError) -> any LinearTransform {
+    var steps: [any LinearTransform] = []
+    for (index, part) in parts.enumerated() {
+      let prefix = "\(path).\(name)_\(application.location.rawValue).\(index)."
+      steps.append(try part.transform(prefix, width: width, in: checkpoint))
+    }
+    let transform = steps.count == 1 ? steps[0] : CompositeTransform(steps)
+    return application.isInverse ? transform.inverse : transform
   }
 
   private func block(
@@ -66,26 +79,17 @@ extension TransformScheme {
   private func permutation(
     _ path: String, _ location: Location, _ order: Int, in checkpoint: Checkpoint
   ) throws(CheckpointError) -> [Int] {
-    let stored = try checkpoint.tensor(permutationName(path, location))
-    guard stored.dtype == .int64, stored.shape == [order] else {
-      throw CheckpointError(
-        stored.origin, "the tensor \(stored.name) is \(stored.dtype.rawValue) \(stored.shape), not I64 [\(order)].")
-    }
-    let permutation = stored.withUnsafeBytes { bytes in
-      (0..<order).map { Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)) }
-    }
-    guard permutation.sorted() == (0..<Int64(order)).map(\.self) else {
-      throw CheckpointError(stored.origin, "the tensor \(stored.name) is no permutation of 0 to \(order - 1).")
-    }
-    return permutation.map(Int.init)
+    try checkpoint.tensor(permutationName(path, location)).permutation(of: order)
   }
 
   /// The tensor to store for an online `application` whose blocks act as `block`, on the module at `path`.
   ///
   /// For the Hadamard types `block` must be a Hadamard transform up to signs: √n times its matrix has entries ±1. A
-  /// randomized scheme has a permutation beside the matrix, which Walsh does not write: fold it into the matrix.
+  /// randomized scheme has a permutation beside the matrix, which Walsh does not write: fold it into the matrix. Sequences
+  /// are written by `OnlineTransform`.
   public func tensor(_ application: Application, at path: String, acting block: any LinearTransform) -> StoredTensor {
     precondition(application.location.isOnline, "A folded transform leaves no tensor.")
+    precondition(kind != .sequence, "A sequence has several tensors.")
     precondition(!isRandomized, "A permutation belongs into the matrix.")
     let name = tensorName(path, application.location)
     guard kind != .randomMatrix else { return StoredTensor(name: name, block.matrix()) }

@@ -12,6 +12,9 @@ public struct TransformScheme: Equatable, Sendable {
     case randomHadamard = "random-hadamard"
     /// Any invertible matrix, taken as stored, without a factor.
     case randomMatrix = "random-matrix"
+    /// Steps one after another, given by `parts`. Walsh's own: compressed-tensors has no name for it, and its readers
+    /// refuse both the type and the key.
+    case sequence = "walsh-sequence"
   }
 
   /// Where a map acts.
@@ -67,6 +70,8 @@ public struct TransformScheme: Equatable, Sendable {
   public let kind: Kind
   /// The order of the blocks on the diagonal; nil for one block of the full width.
   public let blockSize: Int?
+  /// The steps of a `sequence` in the order in which they act; empty for all other kinds.
+  public let parts: [Part]
   /// Whether every matrix is permuted at random.
   public let isRandomized: Bool
   /// The precision in which it acts at run time.
@@ -74,14 +79,16 @@ public struct TransformScheme: Equatable, Sendable {
   /// Its uses.
   public let applications: [Application]
 
-  /// A scheme.
+  /// A scheme; `parts` belong to a `sequence` and to nothing else.
   public init(
-    name: String, kind: Kind, blockSize: Int? = nil, isRandomized: Bool = false, precision: String = "torch.float32",
-    applications: [Application]
+    name: String, kind: Kind, blockSize: Int? = nil, parts: [Part] = [], isRandomized: Bool = false,
+    precision: String = "torch.float32", applications: [Application]
   ) {
+    precondition((kind == .sequence) == !parts.isEmpty, "A sequence has parts, and only a sequence has.")
     self.name = name
     self.kind = kind
     self.blockSize = blockSize
+    self.parts = parts
     self.isRandomized = isRandomized
     self.precision = precision
     self.applications = applications
@@ -121,6 +128,7 @@ extension TransformScheme {
     self.name = name
     let kinds: KeyValuePairs<String, Kind> = [
       "hadamard": .hadamard, "random-hadamard": .randomHadamard, "random-matrix": .randomMatrix,
+      "walsh-sequence": .sequence,
     ]
     guard let kind = try fields.choice("type", of: kinds) else { throw fields.error("type", "is missing") }
     self.kind = kind
@@ -130,6 +138,18 @@ extension TransformScheme {
     if let blockSize, kind == .hadamard, blockSize & (blockSize - 1) != 0 {
       throw fields.error("head_dim", "is \(blockSize); a matrix of type hadamard has a power of two as its order")
     }
+    var parts: [Part] = []
+    for name in try fields.texts("parts") ?? [] {
+      guard let part = Part(rawValue: name) else {
+        let known = Part.allCases.map(\.rawValue).joined(separator: ", ")
+        throw fields.error("parts", "holds \"\(name)\"; supported are \(known)")
+      }
+      parts.append(part)
+    }
+    guard (kind == .sequence) == !parts.isEmpty, kind != .sequence || !isRandomized && blockSize == nil else {
+      throw fields.error("parts", "must list the steps of a walsh-sequence, which has neither head_dim nor randomize")
+    }
+    self.parts = parts
     var applications: [Application] = []
     for (index, value) in (try fields.list("apply") ?? []).enumerated() {
       applications.append(try Application(fields.nested(value, named: "apply[\(index)]")))
@@ -139,11 +159,12 @@ extension TransformScheme {
 
   /// The object as compressed-tensors writes it.
   var json: JSON {
-    [
-      "type": .string(kind.rawValue), "head_dim": blockSize.map { .number(JSONNumber($0)) } ?? .null,
-      "randomize": .bool(isRandomized), "requires_grad": false, "precision": .string(precision),
-      "apply": .array(applications.map(\.json)),
+    var members: [(String, JSON)] = [
+      ("type", .string(kind.rawValue)), ("head_dim", blockSize.map { .number(JSONNumber($0)) } ?? .null),
+      ("randomize", .bool(isRandomized)), ("requires_grad", false), ("precision", .string(precision)),
     ]
+    if !parts.isEmpty { members.append(("parts", .array(parts.map { .string($0.rawValue) }))) }
+    return .object(JSONObject(members + [("apply", .array(applications.map(\.json)))]))
   }
 }
 

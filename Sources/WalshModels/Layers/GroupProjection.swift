@@ -6,7 +6,8 @@ struct GroupProjection: Sendable {
   private let stage: InputStage
   private let layers: [Linear]
   private let outputs: Int
-  /// The four-bit weights of all layers; nil unless all have one, of one format.
+  /// The four-bit weights of all layers; nil unless all have one, of one format, and read the same
+  /// rounded activation.
   private let weights: InterleavedGroup?
 
   init(_ stage: InputStage, _ layers: [Linear]) {
@@ -16,7 +17,8 @@ struct GroupProjection: Sendable {
     let matrices = layers.compactMap { layer -> InterleavedMatrix? in
       if case .interleaved(let weight) = layer.weight { weight } else { nil }
     }
-    weights = matrices.count == layers.count ? InterleavedGroup(matrices) : nil
+    let roundTogether = layers.allSatisfy { $0.activation == nil }
+    weights = roundTogether && matrices.count == layers.count ? InterleavedGroup(matrices) : nil
   }
 
   /// The outputs of all layers, one layer after the other, for one token: the bits of `Linear` behind `InputStage`.

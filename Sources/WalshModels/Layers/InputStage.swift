@@ -30,6 +30,8 @@ public struct InputStage: Sendable {
   /// `activation` where its format is that of the weights, so that products are exact in both operands; else what
   /// `precision` says.
   public func callAsFunction(_ x: Tensor, for layers: [Linear]) -> LayerInput {
+    // Layers that round for themselves read the values.
+    if layers.contains(where: { $0.activation != nil }) { return .values(self(x)) }
     if precision == .bfloat16, layers.allSatisfy(\.hasBFloat16Weight) { return .rounding(self(x)) }
     guard !x.isTracked, let weight = layers.commonWeight else { return .values(self(x)) }
     return .rows(rows(x, for: weight), Array(x.shape.dropLast()))
@@ -94,19 +96,37 @@ public struct ActivationQuantizer: Sendable {
   /// The calibrated largest magnitude that fixes a two-level format's tensor scale, so that the result of a token does
   /// not depend on the other tokens of the call; nil for formats without a tensor scale.
   public let amax: Float?
+  /// What is clipped before scales are chosen: a learned part of each group's extremes.
+  public let clip: ClipRatio
+  /// The logits of `clip` while they are learned: the rounded activation is differentiable by them.
+  public let logits: ClipLogits?
 
-  public init(format: NumericFormat, amax: Float? = nil) {
+  public init(format: NumericFormat, amax: Float? = nil, clip: ClipRatio = .none) {
     self.format = format
     self.amax = amax
+    self.clip = clip
+    logits = nil
   }
+
+  /// A quantizer that learns what it clips.
+  public init(format: NumericFormat, learning logits: ClipLogits) {
+    self.format = format
+    amax = nil
+    clip = logits.ratio
+    self.logits = logits
+  }
+
+  /// The format with its clip ratio.
+  public var quantizer: Quantizer { Quantizer(format: format, clip: clip) }
 
   /// The rounded activation.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    Quantizer(format: format).fakeQuantize(x, amax: amax)
+    if let logits { return quantizer.fakeQuantize(x, clippedBy: logits) }
+    return quantizer.fakeQuantize(x, amax: amax)
   }
 
   /// The codes of the rounded activation.
-  func pack(_ x: Tensor) -> PackedMatrix { Quantizer(format: format).pack(x, amax: amax) }
+  func pack(_ x: Tensor) -> PackedMatrix { quantizer.pack(x, amax: amax) }
 }
 
 extension [Linear] {

@@ -45,14 +45,15 @@ extension LlamaBlock {
 
   /// Normalises, turns and transforms the heads of q and k in place.
   private func placeHeads(_ workspace: DecodeWorkspace, queryCount: Int, keyCount: Int, position: Int) {
-    if queryNorm != nil || keyNorm != nil || keyStage.transform != nil {
+    if queryNorm != nil || keyNorm != nil || keyStage.queryTransform != nil || keyStage.keyTransform != nil {
       let heads = workspace.heads
       let positions = position..<position + 1
-      let q = placed(
-        heads.rows(0..<queryCount).reshaped(to: [1, queryCount]), norm: queryNorm, positions: positions)
-      let k = placed(
-        heads.rows(queryCount..<queryCount + keyCount).reshaped(to: [1, keyCount]), norm: keyNorm,
-        positions: positions)
+      let q = keyStage.transformQueries(
+        placed(heads.rows(0..<queryCount).reshaped(to: [1, queryCount]), norm: queryNorm, positions: positions))
+      let k = keyStage.transformKeys(
+        placed(
+          heads.rows(queryCount..<queryCount + keyCount).reshaped(to: [1, keyCount]), norm: keyNorm,
+          positions: positions))
       workspace.heads.withUnsafeMutableBufferPointer { heads in
         q.withUnsafeBufferPointer { for i in $0.indices { heads[i] = $0[i] } }
         k.withUnsafeBufferPointer { for i in $0.indices { heads[queryCount + i] = $0[i] } }

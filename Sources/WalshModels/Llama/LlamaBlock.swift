@@ -62,7 +62,7 @@ public struct LlamaBlock: DecoderBlock {
   public func makeState() -> any DecoderState {
     KeyValueCache(
       width: configuration.keyValueHeadCount * configuration.headSize, headSize: configuration.headSize,
-      format: keyStage.cacheFormat)
+      stage: keyStage)
   }
 
   public func callAsFunction(_ x: Tensor, state: (any DecoderState)?, observer: ActivationObserver?) -> Tensor {
@@ -86,12 +86,12 @@ public struct LlamaBlock: DecoderBlock {
   private func attend(q: Tensor, k: Tensor, v: Tensor, state: (any DecoderState)?) -> Tensor {
     let start = state?.tokenCount ?? 0
     let positions = start..<start + q.shape[q.rank - 2]
-    let queries = placed(q, norm: queryNorm, positions: positions)
-    let keys = placed(k, norm: keyNorm, positions: positions)
+    let queries = keyStage.transformQueries(placed(q, norm: queryNorm, positions: positions))
+    let keys = keyStage.transformKeys(placed(k, norm: keyNorm, positions: positions))
     guard let state else {
       let headSize = configuration.headSize
       return attention.insideTexts(
-        queries, keyStage.cached(keys, headSize: headSize), keyStage.cached(v, headSize: headSize))
+        queries, keyStage.cachedKeys(keys, headSize: headSize), keyStage.cachedValues(v, headSize: headSize))
     }
     guard let cache = state as? KeyValueCache else {
       preconditionFailure("A Llama block keeps its state in a key-value cache.")
@@ -100,9 +100,9 @@ public struct LlamaBlock: DecoderBlock {
     return attention(queries, cache.keys, cache.values, start: start)
   }
 
-  /// The heads of queries or keys as attention takes them: normalised, turned, transformed.
+  /// The heads of queries or keys, normalised and turned.
   func placed(_ x: Tensor, norm: Tensor?, positions: Range<Int>) -> Tensor {
-    keyStage.transformHeads(of: rotary.applied(to: normalizingHeads(of: x, by: norm), positions: positions))
+    rotary.applied(to: normalizingHeads(of: x, by: norm), positions: positions)
   }
 
   private func normalizingHeads(of x: Tensor, by weight: Tensor?) -> Tensor {

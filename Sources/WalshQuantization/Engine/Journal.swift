@@ -1,7 +1,8 @@
 import Foundation
 import WalshCheckpoints
 
-/// The record of a run in its working folder: a line for what was asked, then a line for each finished shard.
+/// The record of a run in its working folder: a line for what was asked, a line for each saved state of the plan's
+/// preparation, then a line for each finished shard.
 ///
 /// A line is written and flushed only after its shard has its final name, so whatever interrupts the run, the journal
 /// never promises more than the folder holds. A last line cut short is ignored.
@@ -16,9 +17,14 @@ struct Journal {
     let checksum: String
     /// The errors of its layers.
     let layers: [LayerReport]
+    /// How the block's calibration went; nil where there was none.
+    var calibration: CalibrationReport?
   }
 
   private let url: URL
+  private var folder: URL { url.deletingLastPathComponent() }
+  /// The last saved state of the preparation; its file is in the journal's folder.
+  private var preparation: Entry?
   /// The finished shards in order.
   private(set) var entries: [Entry] = []
 
@@ -55,21 +61,46 @@ struct Journal {
         "it holds an unfinished run of another model, request or calibration text; use those again, or pass --force.")
     }
     entries = records.dropFirst().compactMap(Entry.init)
+    preparation = records.compactMap { $0["preparation"].flatMap(Entry.init) }.last
+    if let preparation, !preparation.describesFile(in: folder) {
+      throw QuantizationError(
+        shards.path, "what the interrupted run had learned is damaged; pass --force to start anew.")
+    }
     for entry in entries {
-      let shard = shards.appending(path: entry.file)
-      guard let found = try? Entry.measure(shard), found == (entry.byteCount, entry.checksum) else {
+      if !entry.describesFile(in: shards) {
         throw QuantizationError(
-          shard.path, "it is not the file that the interrupted run wrote; pass --force to start anew.")
+          shards.appending(path: entry.file).path,
+          "it is not the file that the interrupted run wrote; pass --force to start anew.")
       }
     }
   }
 
   /// Records the finished shard `file`.
-  mutating func add(_ file: String, in folder: URL, layers: [LayerReport]) throws {
+  mutating func add(
+    _ file: String, in folder: URL, layers: [LayerReport], calibration: CalibrationReport? = nil
+  ) throws {
     let (byteCount, checksum) = try Entry.measure(folder.appending(path: file))
-    let entry = Entry(file: file, byteCount: byteCount, checksum: checksum, layers: layers)
+    let entry = Entry(file: file, byteCount: byteCount, checksum: checksum, layers: layers, calibration: calibration)
     try append(entry.json)
     entries.append(entry)
+  }
+
+  /// The last saved state of the preparation; nil when there is none.
+  func preparationState() throws -> PreparationState? {
+    try preparation.map { try PreparationState(contentsOf: folder.appending(path: $0.file)) }
+  }
+
+  /// Saves a state of the preparation, which takes the place of the one before.
+  mutating func save(_ state: PreparationState) throws {
+    let before = preparation?.file
+    let file = "preparation-\(state.stepsDone).safetensors"
+    if file == before { return }
+    try state.write(to: folder.appending(path: file))
+    let (byteCount, checksum) = try Entry.measure(folder.appending(path: file))
+    let entry = Entry(file: file, byteCount: byteCount, checksum: checksum, layers: [])
+    try append(.object(["preparation": entry.json]))
+    preparation = entry
+    if let before { try? FileManager.default.removeItem(at: folder.appending(path: before)) }
   }
 
   private func append(_ record: JSON) throws {
@@ -94,19 +125,26 @@ extension Journal.Entry {
     return (file.count, fingerprint.description)
   }
 
+  /// Whether the file in `folder` has this size and checksum; false when there is none.
+  fileprivate func describesFile(in folder: URL) -> Bool {
+    guard let found = try? Self.measure(folder.appending(path: file)) else { return false }
+    return found == (byteCount, checksum)
+  }
+
   /// One line of the journal.
   var json: JSON {
-    .object([
+    var object: JSONObject = [
       "file": .string(file), "bytes": .number(JSONNumber(byteCount)), "checksum": .string(checksum),
-      "layers": .array(
-        layers.map { layer in
-          .object([
-            "path": .string(layer.path), "role": .string(layer.role), "format": .string(layer.format),
-            "weightError": .number(JSONNumber(layer.weightError)),
-            "outputError": layer.outputError.map { .number(JSONNumber($0)) } ?? .null,
-          ])
-        }),
-    ])
+      "layers": .array(layers.map(\.json)),
+    ]
+    if let calibration {
+      object["calibration"] = .object([
+        "layer": .number(JSONNumber(calibration.layer)), "firstLoss": .number(JSONNumber(calibration.firstLoss)),
+        "lastLoss": .number(JSONNumber(calibration.lastLoss)),
+        "heldValues": .number(JSONNumber(calibration.heldValues)),
+      ])
+    }
+    return .object(object)
   }
 
   /// Reads one line; nil when it is none of this kind.
@@ -117,13 +155,13 @@ extension Journal.Entry {
     self.file = file
     self.byteCount = byteCount
     self.checksum = checksum
-    self.layers = layers.compactMap { layer in
-      guard let path = layer["path"]?.stringValue, let role = layer["role"]?.stringValue,
-        let format = layer["format"]?.stringValue, let weightError = layer["weightError"]?.doubleValue
-      else { return nil }
-      return LayerReport(
-        path: path, role: role, format: format, weightError: weightError,
-        outputError: layer["outputError"]?.doubleValue)
+    self.layers = layers.compactMap(LayerReport.init(json:))
+    if let report = json["calibration"], let layer = report["layer"]?.intValue,
+      let firstLoss = report["firstLoss"]?.doubleValue, let lastLoss = report["lastLoss"]?.doubleValue,
+      let heldValues = report["heldValues"]?.intValue
+    {
+      calibration = CalibrationReport(
+        layer: layer, firstLoss: firstLoss, lastLoss: lastLoss, heldValues: heldValues)
     }
   }
 }

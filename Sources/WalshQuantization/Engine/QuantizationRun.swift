@@ -9,7 +9,8 @@ import WalshTransforms
 ///
 /// The result is one shard for the embedding, one for each block and one for the output layer. A block is read, solved,
 /// written, and read back from its shard before the calibration text passes through it: whatever was rounded on the way
-/// to the disk, later blocks see. That also makes a resumed run the same run: finished blocks are read back alike.
+/// to the disk, later blocks see. That also makes a resumed run the same run: finished blocks are read back alike. A plan
+/// with a preparation is completed first, with the whole model in memory.
 public struct QuantizationRun {
   /// The model to read.
   public let source: Checkpoint
@@ -20,11 +21,13 @@ public struct QuantizationRun {
   /// What was asked for.
   public let request: QuantizationRequest
   /// What will be done.
-  public let plan: Plan
+  public private(set) var plan: Plan
   /// The calibration text; nil when the plan needs none.
   public let calibration: CalibrationText?
   /// The bytes that calibration activations may occupy in memory; beyond, they go to a scratch file.
   public let activationLimit: Int
+  /// The README of the result; nil for the card of a quantized model.
+  var card: String?
 
   /// Prepares a run and checks everything that can be checked before the disk is touched: configuration, the presence and
   /// shape of every tensor, the plan.
@@ -85,19 +88,30 @@ public struct QuantizationRun {
   public func write(
     to output: URL, existing: FolderWriter.Existing, progress: ((ProgressUpdate) throws -> Void)? = nil
   ) throws -> [LayerReport] {
-    let identity = try fingerprint(progress)
+    let identity = try fingerprint(progress: progress)
     let folder = try FolderWriter(output, from: source.folder, existing: existing)
     var journal = try Journal(in: folder.journalFolder, of: folder.workingFolder, request: identity)
+    return try prepared(&journal, progress).write(to: folder, &journal, progress)
+  }
 
+  /// Writes what `journal` lacks of the shards, then the rest of the folder.
+  private func write(
+    to folder: FolderWriter, _ journal: inout Journal, _ progress: ((ProgressUpdate) throws -> Void)?
+  ) throws -> [LayerReport] {
     let steps = architecture.outline.blocks.count + 2
     let names = (0..<steps).map { FolderWriter.shardName($0, of: steps) }
     let shards = ShardBuilder(run: self)
-    var hidden: HiddenStates?
+    var streams: CalibrationStreams?
+    // A step that calibrates a block counts for as many as it makes.
+    let blockUnits = plan.blockCalibration?.steps(samples: calibration?.samples.count ?? 0) ?? 1
+    let units = 2 + (steps - 2) * blockUnits
     for step in 0..<steps {
       let label = step == 0 ? "embedding" : step == steps - 1 ? "output layer" : "block \(step) of \(steps - 2)"
-      try progress?(ProgressUpdate(label, done: step, total: steps))
+      let done = step == 0 ? 0 : 1 + (step - 1) * blockUnits
+      try progress?(ProgressUpdate(label, done: done, total: units))
       let isDone = step < journal.entries.count
       var reports: [LayerReport] = []
+      var calibrated: CalibrationReport?
       var tensors: [StoredTensor] = []
       switch step {
       case 0:
@@ -105,38 +119,85 @@ public struct QuantizationRun {
       case steps - 1:
         if !isDone { tensors = try shards.ends() }
       default:
-        if hidden == nil { hidden = try embeddedSamples(folder.workingFolder.appending(path: names[0]), folder) }
-        if !isDone, let hidden { (tensors, reports) = try shards.block(step - 1, on: hidden) }
+        let text = try streams ?? self.streams(folder.workingFolder.appending(path: names[0]), folder)
+        streams = text
+        if !isDone || step < steps - 2 {
+          let block = try shards.read(step - 1)
+          let maxima = try text.pass(step - 1, of: architecture, block)
+          if !isDone {
+            let result = try shards.block(step - 1, block, on: text, maxima: maxima) { steps, note in
+              try progress?(ProgressUpdate("\(label), \(note)", done: done + steps, total: units))
+            }
+            (tensors, reports, calibrated) = (result.tensors, result.layers, result.calibration)
+          }
+        }
       }
       if !isDone {
         let writer = try folder.shard(names[step], tensors: tensors.map(\.layout))
         for tensor in tensors { try writer.write(tensor) }
         try writer.finish()
-        try journal.add(names[step], in: folder.workingFolder, layers: reports)
+        try journal.add(names[step], in: folder.workingFolder, layers: reports, calibration: calibrated)
       }
-      if step > 0, step < steps - 2, let hidden, hidden.count > 0 {
-        try advance(hidden, through: step - 1, shard: folder.workingFolder.appending(path: names[step]))
+      if step > 0, step < steps - 2, let streams {
+        streams.advanceOriginal()
+        if let hidden = streams.quantized, hidden.count > 0 {
+          try advance(hidden, through: step - 1, shard: folder.workingFolder.appending(path: names[step]))
+        }
       }
     }
-    try progress?(ProgressUpdate("finishing", done: steps, total: steps))
-    hidden = nil
+    try progress?(ProgressUpdate("finishing", done: units, total: units))
+    streams = nil
     let layers = journal.entries.flatMap(\.layers)
     let result = try QuantizedConfiguration(run: self).configuration(
       shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
-    let card = ModelCard(
-      run: self, layers: layers, hasOnlineTransforms: try !(result.quantization()?.transforms.isEmpty ?? true))
-    try folder.finish(configuration: result, shards: names, notes: ["README.md": Array(card.text.utf8)])
+    let readme =
+      try card
+      ?? ModelCard(
+        run: self, layers: layers, calibrations: journal.entries.compactMap(\.calibration),
+        transforms: result.quantization()?.transforms ?? []
+      ).text
+    var notes = ["README.md": Array(readme.utf8)]
+    notes[AutoEvidence.fileName] = plan.evidence?.json.serialized(pretty: true)
+    try folder.finish(configuration: result, shards: names, notes: notes)
     return layers
+  }
+
+  // MARK: Preparation
+
+  /// This run with its plan completed by its preparation, which goes on from the state in the journal.
+  private func prepared(
+    _ journal: inout Journal, _ progress: ((ProgressUpdate) throws -> Void)?
+  ) throws -> QuantizationRun {
+    guard let preparation = plan.preparation, let calibration else { return self }
+    let total = preparation.stepCount
+    var saved = try journal.preparationState()
+    if (saved?.stepsDone ?? 0) < total {
+      saved = try preparation.prepare(
+        plan, of: architecture, source: source, calibration: calibration, from: saved
+      ) { state in
+        let done = state.stepsDone
+        if done > 0, done % preparation.saveInterval == 0 || done == total { try journal.save(state) }
+        let loss = state.losses.last.map { ", loss \(($0 * 1e4).rounded() / 1e4)" } ?? ""
+        try progress?(
+          ProgressUpdate("learning, step \(min(done + 1, total)) of \(total)\(loss)", done: done, total: total))
+      }
+    }
+    guard let saved else { return self }
+    var run = self
+    run.plan = try preparation.completed(plan, with: saved)
+    return run
   }
 
   // MARK: Calibration
 
   /// The residual stream in front of the first block, from the embedding as it was written.
-  private func embeddedSamples(_ shard: URL, _ folder: FolderWriter) throws -> HiddenStates {
-    guard let calibration else { return try HiddenStates([], limit: 0, folder: folder.journalFolder) }
-    let embedding = try Checkpoint(file: shard).tensor(architecture.outline.embedding).tensor()
-    return try HiddenStates(
-      calibration.samples.map { embedding.gatheringRows($0) }, limit: activationLimit, folder: folder.journalFolder)
+  private func streams(_ shard: URL, _ folder: FolderWriter) throws -> CalibrationStreams {
+    var samples: [Tensor] = []
+    if let calibration {
+      let embedding = try Checkpoint(file: shard).tensor(architecture.outline.embedding).tensor()
+      samples = calibration.samples.map { embedding.gatheringRows($0) }
+    }
+    return try CalibrationStreams(samples, for: plan, limit: activationLimit, folder: folder.journalFolder)
   }
 
   /// Moves every sample through a finished block.
@@ -152,7 +213,7 @@ public struct QuantizationRun {
   // MARK: Identity
 
   /// A text that names model, request and calibration. Reads every weight once, and refuses NaN and infinity.
-  private func fingerprint(_ progress: ((ProgressUpdate) throws -> Void)?) throws -> String {
+  public func fingerprint(progress: ((ProgressUpdate) throws -> Void)? = nil) throws -> String {
     var print = Fingerprint()
     print.add(String(decoding: configuration.serialized(), as: UTF8.self))
     for (index, name) in source.names.enumerated() {

@@ -19,7 +19,9 @@ struct QuantizedConfiguration {
   /// How the layers in `shards` are quantized; nil when nothing is quantized and nothing acts at run time.
   func quantization(shards: [Checkpoint]) throws -> QuantizationConfiguration? {
     let transforms = try transformSchemes(in: shards)
-    let cache = run.plan.cache.flatMap { QuantizationArguments(cache: $0) }
+    let cache = run.plan.cache.flatMap { format in
+      QuantizationArguments(cache: format)?.clipped(run.plan.clips(format) ? .shared : nil)
+    }
     let groups = layerGroups
     if groups.isEmpty && transforms.isEmpty && cache == nil { return nil }
     let quantized = Set(outline.blocks.flatMap(\.groups).filter { run.plan[$0].weights != nil }.flatMap(\.layers))
@@ -53,7 +55,10 @@ struct QuantizedConfiguration {
       return QuantizationConfiguration.Group(
         name: "group_\(index)", targets: targets.map { ModulePattern(exactly: $0) }, format: layout.format,
         weights: layout.arguments,
-        inputActivations: pair.activations.flatMap { QuantizationArguments(activations: $0) })
+        inputActivations: pair.activations.flatMap { format in
+          QuantizationArguments(activations: format)?.clipped(
+            run.plan.clips(format) ? run.plan.clipsPerLayer ? .layer : .shared : nil)
+        })
     }
   }
 
@@ -86,25 +91,19 @@ struct QuantizedConfiguration {
     _ base: String, at path: String, _ location: TransformScheme.Location, in shard: Checkpoint,
     into schemes: inout [StoredScheme]
   ) throws {
-    let (prefix, suffix) = ("\(path).\(base)_", "_\(location.rawValue).weight")
-    guard let name = shard.names.first(where: { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }) else { return }
-    let transform = OnlineTransform(stored: try shard.tensor(name).tensor())
-    let schemeName = transform.schemeName(base)
-    if let index = schemes.firstIndex(where: { $0.name == schemeName }) {
+    guard let form = try OnlineTransform.Form(named: base, at: path, location, in: shard) else { return }
+    let name = form.schemeName(base)
+    if let index = schemes.firstIndex(where: { $0.name == name }) {
       schemes[index].paths.append(path)
     } else {
-      schemes.append(
-        StoredScheme(
-          name: schemeName, kind: transform.kind, blockSize: transform.blockSize, actsOnKeys: location == .cachedKeys,
-          paths: [path]))
+      schemes.append(StoredScheme(name: name, form: form, actsOnKeys: location == .cachedKeys, paths: [path]))
     }
   }
 
   /// A scheme and the modules that use it.
   private struct StoredScheme {
     let name: String
-    let kind: TransformScheme.Kind
-    let blockSize: Int
+    let form: OnlineTransform.Form
     let actsOnKeys: Bool
     var paths: [String]
 
@@ -118,7 +117,8 @@ struct QuantizedConfiguration {
           .init(targets: targets, location: .input),
           .init(targets: targets, location: .weightInput, isInverse: true),
         ]
-      return TransformScheme(name: name, kind: kind, blockSize: blockSize, applications: uses)
+      return TransformScheme(
+        name: name, kind: form.kind, blockSize: form.blockSize, parts: form.parts, applications: uses)
     }
   }
 }
@@ -127,12 +127,15 @@ struct QuantizedConfiguration {
 let keySchemeBase = "R3"
 
 extension LinearGroup.Source {
-  /// The name of a transform at this place, as QuaRot and SpinQuant number them.
+  /// The name of a transform at this place, as QuaRot and SpinQuant number them, and MambaQuant those of Mamba.
   var schemeBase: String {
     switch self {
     case .norm: "R1"
     case .valueHeads: "R2"
     case .gatedProduct: "R4"
+    case .gatedScan: "R2"
+    case .projection: "R5"
+    case .convolution: "R6"
     }
   }
 }

@@ -1,11 +1,11 @@
 import WalshCheckpoints
 import WalshFormats
 import WalshModels
+import WalshTensor
 import WalshTransforms
 
 extension Plan {
-  /// The bytes of all tensors that the plan's result stores. Transforms that are still to be calibrated count nothing,
-  /// since they are folded.
+  /// The bytes of all tensors that the plan's result stores.
   ///
   /// - Throws: `CheckpointError` when a layer is missing in `source`.
   func storedByteCount(of outline: ModelOutline, source: Checkpoint) throws(CheckpointError) -> Int {
@@ -21,10 +21,10 @@ extension Plan {
     for block in outline.blocks {
       for group in block.groups {
         let plan = self[group]
-        if case .fixed(let transform) = plan.transform {
-          let order = group.source.rest(of: transform).storedOrder
-          bytes += group.layers.count * order * order * 4
+        if let transform = plan.transform.shape(for: group) {
+          bytes += group.layers.count * group.source.rest(of: transform).storedByteCount
         }
+        if clips(plan.activations) { bytes += group.layers.count * Self.clipByteCount }
         guard let weights = plan.weights, let layout = LinearLayout(weights) else { continue }
         let withInputScale = plan.activations?.isTwoLevel == true
         for path in group.layers {
@@ -35,37 +35,36 @@ extension Plan {
           bytes += tensors.reduce(0) { $0 + $1.byteCount }
         }
       }
-      if let keys, block.attention != nil {
-        let order = [keys].storedOrder
-        bytes += 2 * order * order * 4
-      }
+      guard let site = block.attention else { continue }
+      if let keys = keyShape(of: site) { bytes += 2 * [keys].storedByteCount }
+      if clips(cache) { bytes += 2 * Self.clipByteCount }
     }
     return bytes
   }
 }
 
 extension Plan {
-  /// The order of the largest matrix that a checkpoint stores for an online transform; 0 when there is none.
-  func largestStoredOrder(of outline: ModelOutline) -> Int {
-    let orders = outline.blocks.flatMap(\.groups).map { group in
-      if case .fixed(let transform) = self[group].transform {
-        group.source.rest(of: transform).storedOrder
-      } else {
-        0
-      }
+  /// The bytes that the largest online transform takes in a checkpoint; 0 when there is none.
+  func largestStoredTransform(of outline: ModelOutline) -> Int {
+    let sizes = outline.blocks.flatMap(\.groups).map { group in
+      self[group].transform.shape(for: group).map { group.source.rest(of: $0).storedByteCount } ?? 0
     }
-    return max(orders.max() ?? 0, keys.map { [$0].storedOrder } ?? 0)
+    let keys = outline.blocks.compactMap(\.attention).compactMap { keyShape(of: $0) }
+    return max(sizes.max() ?? 0, keys.map { [$0].storedByteCount }.max() ?? 0)
+  }
+
+  /// The bytes of a pair of clip ratios.
+  private static let clipByteCount = 8
+
+  /// The map of keys, or one that is built like the learned one.
+  private func keyShape(of site: ModelOutline.AttentionSite) -> (any LinearTransform)? {
+    learnsKeys ? DenseTransform(.identity(site.headSize), inverse: .identity(site.headSize)) : keys
   }
 }
 
 extension [any LinearTransform] {
-  /// The order of the matrix that a checkpoint stores for these transforms in a row: that of one repeated block, or the
-  /// whole.
-  fileprivate var storedOrder: Int {
-    guard let first else { return 0 }
-    guard count == 1, let diagonal = first as? BlockDiagonalTransform, diagonal.blocks.count == 1 else {
-      return first.dimension
-    }
-    return diagonal.blocks[0].dimension
+  /// The bytes that these transforms, one after another, take for each module of a checkpoint.
+  fileprivate var storedByteCount: Int {
+    isEmpty ? 0 : OnlineTransform.byteCount(of: count == 1 ? self[0] : CompositeTransform(self))
   }
 }

@@ -9,7 +9,7 @@ import WalshTransforms
 /// bytes.
 public struct Plan: Sendable {
   /// The method that made the plan.
-  public let method: String
+  public var method: String
   /// The formats by name.
   public let preset: Preset
   /// An orthogonal map of the residual stream, folded into every weight that reads or writes it; nil for none. Norm
@@ -19,8 +19,22 @@ public struct Plan: Sendable {
   public var keys: (any LinearTransform)?
   /// The format of cached keys and values; nil for full precision.
   public var cache: NumericFormat?
+  /// What makes the transforms of `GroupTransform.learned`, clips, and the map of keys, block by block; nil for none.
+  public var blockCalibration: (any BlockCalibration)?
+  /// Whether the block calibration learns a map of keys, whose inverse transpose queries take, in place of `keys`.
+  public var learnsKeys = false
+  /// Whether the block calibration learns what is clipped of weights, activations, keys and values.
+  public var learnsClips = false
+  /// Whether every layer clips its activation in its own way, instead of all of a group alike.
+  public var clipsPerLayer = false
   /// A plan for each group by its id; a group without one stays as it is (but for the residual rotation).
   public var groups: [String: GroupPlan]
+  /// What has to be learned from the whole model before the first shard; nil for nothing.
+  public var preparation: (any PlanPreparation)?
+  /// What the making of the plan found out, a sentence each, for the model card.
+  public var remarks: [String] = []
+  /// What `auto` measured; nil for plans of other methods.
+  public var evidence: AutoEvidence?
 
   public init(
     method: String, preset: Preset, residual: (any LinearTransform)? = nil, keys: (any LinearTransform)? = nil,
@@ -39,13 +53,33 @@ public struct Plan: Sendable {
 
   /// Why the plan needs calibration text; nil when it does not.
   public var calibrationReason: String? {
+    if preparation != nil { return "\(method) learns from text" }
     for plan in groups.values {
       if plan.weights != nil, plan.solver.needsHessian { return "GPTQ weighs errors by the inputs of each layer" }
       if case .calibrated(let calibration) = plan.transform { return "\(calibration) looks at activations" }
       if plan.activations?.isTwoLevel == true { return "\(preset.name) activations have a calibrated tensor scale" }
     }
-    return nil
+    return blockCalibration.map { "\($0) learns from what passes through each block" }
   }
+
+  /// Whether weights or scales follow from the residual stream that the quantized blocks leave, and not from that of the
+  /// original model alone.
+  var readsQuantizedStream: Bool {
+    if blockCalibration == nil { return true }
+    return groups.values.contains { plan in
+      plan.weights != nil && plan.solver.needsHessian || plan.activations?.isTwoLevel == true
+    }
+  }
+
+  /// The residual streams of the calibration text that a run carries: the one behind quantized blocks, and for a block
+  /// calibration the one behind original blocks with its next state.
+  var streamCount: Int { (readsQuantizedStream ? 1 : 0) + (blockCalibration == nil ? 0 : 2) }
+
+  /// Whether activations in `format` have a learned clip: integers, whose scales pass a gradient.
+  func clips(_ format: NumericFormat?) -> Bool { learnsClips && format?.element.isInteger == true }
+
+  /// Whether anything is clipped at run time.
+  var clipsAnything: Bool { clips(cache) || groups.values.contains { clips($0.activations) } }
 
   /// Checks that a compressed-tensors checkpoint can store every format of the plan.
   ///

@@ -44,6 +44,8 @@ public struct PlanSummary: Sendable {
   public let keys: String?
   /// The format of the cache; nil for full precision.
   public let cache: String?
+  /// What is learned on the whole model before the first shard; nil for nothing.
+  public let preparation: String?
   /// The bytes of all tensors in the source.
   public let bytesBefore: Int
   /// The bytes of all tensors in the result.
@@ -80,8 +82,9 @@ public struct PlanSummary: Sendable {
       } + [Row(GroupPlan(), of: outline.head, followsResidual: plan.residual != nil)]
     preset = plan.preset.description
     residual = plan.residual?.description
-    keys = plan.keys?.description
+    keys = plan.learnsKeys ? "learned, undone in queries" : plan.keys?.description
     cache = plan.cache?.name
+    preparation = plan.preparation?.description
     bytesBefore = source.byteCount
     bytesAfter = try plan.storedByteCount(of: outline, source: source)
     memory = try MemoryEstimate(plan, of: outline, source: source, samples: samples, context: context)
@@ -117,7 +120,7 @@ public struct PlanSummary: Sendable {
     func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
     return .object([
       "preset": .string(preset), "groups": .array(groups), "residual": text(residual), "keys": text(keys),
-      "cache": text(cache), "bytesBefore": .number(JSONNumber(bytesBefore)),
+      "cache": text(cache), "preparation": text(preparation), "bytesBefore": .number(JSONNumber(bytesBefore)),
       "bytesAfter": .number(JSONNumber(bytesAfter)), "peakMemory": .number(JSONNumber(memory.peak)),
       "calibration": text(calibrationReason),
     ])
@@ -126,16 +129,9 @@ public struct PlanSummary: Sendable {
 
 extension PlanSummary.Row {
   fileprivate init(_ plan: GroupPlan, of group: LinearGroup, followsResidual: Bool) {
-    let rest: Int
-    let parts: Int
-    switch plan.transform {
-    case .none: (rest, parts) = (0, 0)
-    case .fixed(let transform):
-      rest = group.source.rest(of: transform).count
-      parts = (transform as? CompositeTransform)?.parts.count ?? 1
-    // Calibrated transforms promise to fit what their group's source absorbs.
-    case .calibrated: (rest, parts) = (0, 1)
-    }
+    let transform = plan.transform.shape(for: group)
+    let rest = transform.map { group.source.rest(of: $0).count } ?? 0
+    let parts = transform.map { ($0 as? CompositeTransform)?.parts.count ?? 1 } ?? 0
     var name = plan.transform.description
     var isFolded = parts > rest
     if case .norm = group.source, followsResidual {
@@ -145,7 +141,7 @@ extension PlanSummary.Row {
     role = group.role
     blocks = group.role == "head" ? "–" : ""
     layerCount = group.layers.count
-    transform = name
+    self.transform = name
     placement =
       [isFolded ? "folded" : nil, rest > 0 ? "online" : nil].compactMap(\.self).joined(separator: " + ")
       .nonEmpty

@@ -27,10 +27,15 @@ extension PatternStudy {
       })
   }
 
-  /// The error of the shown modes for each product and pair of patterns, the best of all modes, and what AdaHOP's tables choose.
+  /// The error of the shown modes, and of those that are somewhere the best, for each product and pair of patterns; the best
+  /// of all modes, and what AdaHOP's tables choose.
   public func errorTable(format: Int) -> Table {
     var columns = [Table.Column("product", .leading), Table.Column("A, B", .leading), Table.Column("layers")]
-    columns += ProductMode.shown.map { Table.Column($0.label) }
+    // A mode that is nowhere the best needs no column, one that is must have it.
+    let modes = ProductMode.allCases.filter { mode in
+      ProductMode.shown.contains(mode) || groups.contains { $0.errors[format].best == mode }
+    }
+    columns += modes.map { Table.Column($0.label) }
     columns += [Table.Column("best", .leading), Table.Column("AdaHOP", .leading)]
     return Table(
       columns: columns,
@@ -41,7 +46,7 @@ extension PatternStudy {
           Table.Cell(group.slot.label), Table.Cell("\(group.pair.left.label), \(group.pair.right.label)"),
           Table.Cell("\(group.layers)"),
         ]
-        row += ProductMode.shown.map { Table.Cell(Figure.significant(errors[$0], 3), $0 == best ? .best : .none) }
+        row += modes.map { Table.Cell(Figure.significant(errors[$0], 3), $0 == best ? .best : .none) }
         row += [Table.Cell(best?.label ?? "–"), Table.Cell(Self.choice(for: group.pair, in: group.slot))]
         return row
       })

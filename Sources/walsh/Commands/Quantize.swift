@@ -16,6 +16,7 @@ struct Quantize: ParsableCommand {
       Examples:
         walsh quantize model --to MXFP4A16 --output small
         walsh quantize model --to NVFP4 --method rotation --calibration text.txt --output small
+        walsh quantize model --to W4A16 --method auto --budget 4.5 --calibration text.txt --output small
         walsh quantize model --recipe recipe.yaml --dry-run
         walsh quantize model --to int4 --group 128 --solver gptq --calibration text.txt --except lm_head --output small
       """)
@@ -49,10 +50,14 @@ struct Quantize: ParsableCommand {
   var force = false
 
   @Option(
-    help: ArgumentHelp(
-      "Compare with the base on these documents afterwards, and write a report.", valueName: "file.json"),
+    help: ArgumentHelp("Compare with the base on these documents afterwards.", valueName: "file.json"),
     completion: .file(extensions: ["json"]))
   var evaluate: String?
+
+  @Option(
+    help: ArgumentHelp("Write report.html, report.md and report.json here.", valueName: "folder"),
+    completion: .directory)
+  var report: String?
 
   @OptionGroup var options: RunOptions
 
@@ -93,7 +98,7 @@ struct Quantize: ParsableCommand {
       to: destination, existing: force ? .replace : resume ? .resume : .refuse, progress: bar.show)
     bar.clear()
     let comparison = try compared(folder, destination, request, bar)
-    show(layers, of: folder, destination: destination, seconds: Date().timeIntervalSince(start), comparison)
+    try show(layers, of: folder, destination: destination, seconds: Date().timeIntervalSince(start), comparison)
   }
 
   /// The calibration text that the request needs for `reason`.
@@ -115,8 +120,10 @@ struct Quantize: ParsableCommand {
   ) throws -> Comparison? {
     guard let evaluate else { return nil }
     let text = try EvaluationText(contentsOf: URL(filePath: evaluate)).prefix(100)
-    let windows = try ScoringProtocol.documents(context: min(request.context, base.architecture.contextLength))
-      .windows(of: text, encoding: TokenEncoding(base.tokenizer()))
+    let windows = try ScoringProtocol.documents(
+      context: min(request.context, base.architecture.contextLength ?? .max)
+    )
+    .windows(of: text, encoding: TokenEncoding(base.tokenizer()))
     let comparison = try Comparison(
       base: base, candidates: [(request.label, try ModelFolder(destination))], on: windows, progress: bar.show)
     bar.clear()
@@ -134,6 +141,7 @@ struct Quantize: ParsableCommand {
     print("formats      \(summary.preset)")
     if let residual = summary.residual { print("residual     \(residual), folded") }
     if let keys = summary.keys { print("keys         \(keys), at run time") }
+    if let preparation = summary.preparation { print("learning     \(preparation)") }
     print("tensors      \(byteText(summary.bytesBefore)) before, \(byteText(summary.bytesAfter)) after")
     print("memory       about \(byteText(summary.memory.peak)) at the peak")
     print("calibration  \(summary.calibrationReason ?? "not needed")")
@@ -141,12 +149,19 @@ struct Quantize: ParsableCommand {
 
   private func show(
     _ layers: [LayerReport], of base: ModelFolder, destination: URL, seconds: Double, _ comparison: Comparison?
-  ) {
-    let report = Report(
+  ) throws {
+    let evidence = AutoEvidence(inFolder: destination)
+    var page = Report(
       title: destination.lastPathComponent, summary: "\(base.name), quantized.",
       facts: [Report.Fact("Time", duration(seconds))], comparison: comparison, layers: layers,
       command: CommandLine.arguments.joined(separator: " "))
-    if options.json { return printJSON(report.json) }
+    page.sections = evidence?.sections ?? []
+    page.plots = evidence?.plots ?? []
+    if let report { try page.write(to: URL(filePath: report, directoryHint: .isDirectory)) }
+    if options.json { return printJSON(page.json) }
+    for section in page.sections {
+      print("\(section.heading)\n\n\(TextTable(section.table).text(.standard))\(section.note)\n")
+    }
     let mean = layers.reduce(0) { $0 + $1.weightError } / Double(max(1, layers.count))
     print(
       "\(layers.count) layers quantized in \(duration(seconds)), mean relative squared weight error \(mean.fixed(5))")
@@ -154,6 +169,7 @@ struct Quantize: ParsableCommand {
       print("worst layer: \(worst.path), \(worst.weightError.fixed(5))")
     }
     if let comparison { print("\n" + TextTable(comparison.table).text(.standard)) }
+    if let report { print("report: \(report)/report.html") }
     print("written to \(destination.path(percentEncoded: false))")
   }
 }

@@ -35,6 +35,10 @@ struct RequestOptions: ParsableArguments {
       valueName: "name"))
   var solver: String?
 
+  @Option(
+    help: ArgumentHelp("With --method auto: the most bits for each weight, with its scales.", valueName: "bits"))
+  var budget: Double?
+
   @Option(help: ArgumentHelp("SmoothQuant's strength, from 0 to 1.", valueName: "α"))
   var smoothing: Double?
 
@@ -67,6 +71,12 @@ struct RequestOptions: ParsableArguments {
     if noOnlineRotations { request.usesOnlineRotations = false }
     if let smoothing { request.smoothing = smoothing }
     if let seed { request.seed = seed }
+    if let budget {
+      guard request.method == .auto else {
+        throw ValidationError("--budget \(budget) belongs to --method auto; give that, too.")
+      }
+      request.auto.budget = budget
+    }
     if let samples { request.samples = samples }
     if let context { request.context = context }
     request.exceptions += except
