@@ -199,7 +199,8 @@ struct FlatQuantFolderTests {
     try withTemporaryFolder { folder in
       let output = folder.appending(path: "out")
       try write(request, to: output)
-      let configuration = try #require(Checkpoint(folder: output).configuration().quantization())
+      let checkpoint = try Checkpoint(folder: output)
+      let configuration = try #require(try checkpoint.configuration().quantization())
       #expect(configuration.transforms.isEmpty)
       #expect(configuration.groups[0].inputActivations?.clipping == .shared)
       #expect(configuration.keyValueCache?.clipping == .shared)
