@@ -1,5 +1,5 @@
 # Every target installs what it needs when it is missing: Debian packages on Linux, nothing on macOS.
-.PHONY: all demo test bench study recipes lint docs format clean need
+.PHONY: all demo test bench study methods recipes lint docs format clean need
 
 SWIFT ?= swift
 WALSH = $(shell $(SWIFT) build -c release --show-bin-path)/walsh
@@ -18,6 +18,9 @@ bench: need
 
 study: all
 	Benchmarks/study.sh $(WALSH)
+
+methods: all
+	Benchmarks/methods.sh $(WALSH)
 
 recipes: all
 	Benchmarks/recipes.sh $(WALSH)

@@ -50,7 +50,10 @@ let package = Package(
         "WalshTensor", "WalshTransforms", "WalshFormats", "WalshCheckpoints", "WalshModels",
         .product(name: "Yams", package: "Yams"),
       ],
-      readmes: ["Methods/Auto", "Methods/QuaRot", "Methods/SpinQuant"]),
+      readmes: [
+        "Methods/Auto", "Methods/DuQuant", "Methods/DuQuantPlusPlus", "Methods/FlatQuant", "Methods/MRGPTQ",
+        "Methods/QuaRot", "Methods/SpinQuant",
+      ]),
     module(
       "WalshTraining",
       [

@@ -1,4 +1,4 @@
-import Foundation
+import CKernels
 import WalshTensor
 
 /// How a gradient passes through fake quantization, whose true derivative is zero almost everywhere.
@@ -116,6 +116,20 @@ extension Quantizer {
   ) -> Double {
     let lowest = Float(-codec.zeroPoint)
     let highest = lowest + Float(1 << format.element.bits - 1)
+    if case .nearestEven = rounding, let x = x.baseAddress, let g = g.baseAddress, let out = out.baseAddress {
+      let start = positions.lowerBound
+      return walsh_straight_through(
+        InstructionSet.best.rawValue, x + start, g + start, positions.count, codec.scale, lowest, highest, out + start
+      )
+    }
+    return scalarRoundingGradient(codec, positions, x, g, into: out, range: lowest...highest)
+  }
+
+  /// `roundingGradient` for every rounding, one element after another: the reference.
+  func scalarRoundingGradient(
+    _ codec: GroupCodec, _ positions: Range<Int>, _ x: UnsafeBufferPointer<Float>, _ g: UnsafeBufferPointer<Float>,
+    into out: UnsafeMutableBufferPointer<Float>, range: ClosedRange<Float>
+  ) -> Double {
     var sum = 0.0
     for i in positions {
       let value = x[i] / codec.scale
@@ -123,9 +137,9 @@ extension Quantizer {
       let odd = below.truncatingRemainder(dividingBy: 2) == 1
       let up = rounding.roundsUp(fraction: value.magnitude - below, odd: odd, index: i)
       let rounded = (value < 0 ? -1 : 1) * (up ? below + 1 : below)
-      let isInside = lowest <= rounded && rounded <= highest
+      let isInside = range.contains(rounded)
       out[i] = isInside ? g[i] : 0
-      let slope = isInside ? rounded - value : min(max(rounded, lowest), highest)
+      let slope = isInside ? rounded - value : min(max(rounded, range.lowerBound), range.upperBound)
       sum += Double(slope) * Double(g[i])
     }
     return sum
@@ -136,13 +150,11 @@ extension Quantizer {
     _ scaleGradient: Double, over positions: Range<Int>, _ x: UnsafeBufferPointer<Float>,
     into out: UnsafeMutableBufferPointer<Float>
   ) -> (lower: Double, upper: Double) {
-    guard var least = positions.first, var most = positions.first else { return (0, 0) }
-    for i in positions {
-      if x[i] < x[least] { least = i }
-      if x[i] > x[most] { most = i }
-    }
-    let lowest = Double(min(0, x[least]))
-    let highest = Double(max(0, x[most]))
+    guard let base = x.baseAddress.map({ $0 + positions.lowerBound }), !positions.isEmpty else { return (0, 0) }
+    let isa = InstructionSet.best.rawValue
+    var ends: (least: Float, most: Float) = (0, 0)
+    walsh_range(isa, base, positions.count, &ends.least, &ends.most)
+    let (lowest, highest) = (Double(ends.least), Double(ends.most))
     let (low, high) = (Double(clip.lower), Double(clip.upper))
     // ∂s/∂highest and ∂s/∂lowest, before the clip ratios.
     var slopes = (low: 0.0, high: 0.0)
@@ -157,8 +169,11 @@ extension Quantizer {
     let lowerGradient = scaleGradient * slopes.low
     let upperGradient = scaleGradient * slopes.high
     // A group of zeros has a fixed scale, and an extreme of zero is the zero of the range.
-    if lowest < 0 { out[least] += Float(lowerGradient * low) }
-    if highest > 0 { out[most] += Float(upperGradient * high) }
+    func add(_ gradient: Double, at value: Float) {
+      out[positions.lowerBound + walsh_first_index(isa, base, positions.count, value)] += Float(gradient)
+    }
+    if lowest < 0, slopes.low != 0 { add(lowerGradient * low, at: ends.least) }
+    if highest > 0, slopes.high != 0 { add(upperGradient * high, at: ends.most) }
     return (lowerGradient * lowest * low * (1 - low), upperGradient * highest * high * (1 - high))
   }
 }

@@ -5,6 +5,7 @@ extension Architecture {
   public var parameters: [(name: String, shape: [Int])] {
     switch self {
     case .llama(let c): c.parameters
+    case .mamba(let c): c.parameters
     }
   }
 

@@ -5,25 +5,39 @@ import WalshTensor
 public enum Architecture: Sendable {
   /// Llama, Mistral, Qwen2, Qwen3, SmolLM.
   case llama(LlamaConfiguration)
+  /// Mamba-1.
+  case mamba(MambaConfiguration)
 
   /// The architecture that a `config.json` describes.
   ///
   /// - Throws: `CheckpointError` for an unknown `model_type` or impossible sizes.
   public init(_ configuration: ModelConfiguration) throws {
-    self = .llama(try configuration.llama())
+    self =
+      configuration.modelType == MambaConfiguration.modelType
+      ? .mamba(try configuration.mamba()) : .llama(try configuration.llama())
   }
 
   /// The groups and the residual stream.
   public var outline: ModelOutline {
     switch self {
     case .llama(let c): ModelOutline(c)
+    case .mamba(let c): ModelOutline(c)
     }
   }
 
-  /// The longest text the model was made for.
-  public var contextLength: Int {
+  /// The number of tokens that the model knows: rows of the embedding.
+  public var vocabularySize: Int {
+    switch self {
+    case .llama(let c): c.vocabularySize
+    case .mamba(let c): c.vocabularySize
+    }
+  }
+
+  /// The longest text the model was made for; nil when any length is alike to it.
+  public var contextLength: Int? {
     switch self {
     case .llama(let c): c.maximumPositions
+    case .mamba: nil
     }
   }
 
@@ -31,6 +45,7 @@ public enum Architecture: Sendable {
   public func block(_ index: Int, from weights: some WeightSource) throws -> any DecoderBlock {
     switch self {
     case .llama(let c): try LlamaBlock(index, configuration: c, outline: outline.blocks[index], weights: weights)
+    case .mamba(let c): try MambaBlock(configuration: c, outline: outline.blocks[index], weights: weights)
     }
   }
 
@@ -54,6 +69,7 @@ public enum Architecture: Sendable {
   private var normEpsilon: Float {
     switch self {
     case .llama(let c): c.normEpsilon
+    case .mamba(let c): c.normEpsilon
     }
   }
 }

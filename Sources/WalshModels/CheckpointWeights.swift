@@ -66,7 +66,11 @@ public struct CheckpointWeights: WeightSource {
         checkpoint.folder,
         "the layer \(path) is packed as \(packed.rows)×\(packed.columns), but config.json makes it \(shape).")
     }
-    return Linear(InterleavedMatrix(packed).map(Linear.Weight.interleaved) ?? .packed(packed), bias: bias)
+    var layer = Linear(InterleavedMatrix(packed).map(Linear.Weight.interleaved) ?? .packed(packed), bias: bias)
+    if let inputs = group.inputActivations, inputs.clipping == .layer {
+      layer.activation = try activation(inputs, of: path, group)
+    }
+    return layer
   }
 
   public func inputStage(of group: LinearGroup) throws -> InputStage {
@@ -78,18 +82,26 @@ public struct CheckpointWeights: WeightSource {
       stage.transform = stored
     }
     if let layer = quantization.group(for: path), let inputs = layer.inputActivations {
-      guard let format = inputs.activationFormat else {
-        throw CheckpointError(
-          checkpoint.folder,
-          "the inputs of \(path) have \(inputs.bits) bits per \(inputs.strategy.rawValue), a format Walsh does not compute."
-        )
-      }
-      stage.activation = ActivationQuantizer(
-        format: format,
-        amax: format.isTwoLevel
-          ? try PackedLinearTensors(path, in: checkpoint, group: layer).inputGlobalScale.map { 2688 / $0 } : nil)
+      if inputs.clipping != .layer { stage.activation = try activation(inputs, of: path, layer) }
     }
     return stage
+  }
+
+  /// How the layer at `path` rounds what it reads.
+  private func activation(
+    _ inputs: QuantizationArguments, of path: String, _ layer: QuantizationConfiguration.Group
+  ) throws -> ActivationQuantizer {
+    guard let format = inputs.activationFormat else {
+      throw CheckpointError(
+        checkpoint.folder,
+        "the inputs of \(path) have \(inputs.bits) bits per \(inputs.strategy.rawValue), a format Walsh does not compute."
+      )
+    }
+    return ActivationQuantizer(
+      format: format,
+      amax: format.isTwoLevel
+        ? try PackedLinearTensors(path, in: checkpoint, group: layer).inputGlobalScale.map { 2688 / $0 } : nil,
+      clip: inputs.clipping == nil ? .none : try checkpoint.clipRatio(ClippingNames.input(of: path)))
   }
 
   public func keyStage(of site: ModelOutline.AttentionSite) throws -> KeyStage {
@@ -99,9 +111,16 @@ public struct CheckpointWeights: WeightSource {
         checkpoint.folder,
         "its kv_cache_scheme has \(cache.bits) bits per \(cache.strategy.rawValue), a format Walsh does not compute.")
     }
-    return KeyStage(
-      transform: try transform(at: site.path, .cachedKeys, className: "Attention", width: site.headSize),
-      cacheFormat: quantization.keyValueCache?.cacheFormat)
+    var stage = KeyStage(cacheFormat: quantization.keyValueCache?.cacheFormat)
+    stage.queryTransform = try transform(at: site.path, .queries, className: "Attention", width: site.headSize)
+    stage.keyTransform = try transform(at: site.path, .cachedKeys, className: "Attention", width: site.headSize)
+    if let cache = quantization.keyValueCache, cache.clipping != nil, let format = cache.cacheFormat {
+      stage.keys = ActivationQuantizer(
+        format: format, clip: try checkpoint.clipRatio(ClippingNames.keys(of: site.path)))
+      stage.values = ActivationQuantizer(
+        format: format, clip: try checkpoint.clipRatio(ClippingNames.values(of: site.path)))
+    }
+    return stage
   }
 
   /// The transform that a scheme of the configuration stores for `path`; nil when none applies there.

@@ -65,7 +65,7 @@ public struct ModelInspection: Sendable {
       ("blocks", "\(outline.blocks.count)"), ("width", "\(outline.hiddenSize)"),
       ("parameters", "\(size.parameters)"), ("bytes", "\(size.folderBytes)"),
       ("bits/weight", "\((size.bitsPerWeight * 1000).rounded() / 1000)"),
-      ("context", "\(folder.architecture.contextLength)"),
+      ("context", folder.architecture.contextLength.map { "\($0)" } ?? "any"),
       ("output layer", outline.headIsTied ? "the embedding" : "its own"),
     ]
     if let quantization {
@@ -182,6 +182,10 @@ extension LinearGroup.Source {
     case .valueHeads(_, let heads, let keyHeads, let headSize):
       "\(heads) heads of \(headSize), \(keyHeads) value heads"
     case .gatedProduct: "gated product"
+    case .convolution: "SiLU of the convolution"
+    case .projection(let producer, let rows):
+      "\(rows.count) outputs of \(producer.split(separator: ".").last ?? "")"
+    case .gatedScan: "gated scan"
     }
   }
 
@@ -191,6 +195,8 @@ extension LinearGroup.Source {
     case .norm: "residual rotation, scales"
     case .valueHeads: "a map of the head, scales"
     case .gatedProduct: "scales"
+    case .projection: "any invertible map"
+    case .convolution, .gatedScan: "nothing"
     }
   }
 }

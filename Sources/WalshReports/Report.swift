@@ -85,12 +85,11 @@ public struct Report: Sendable {
         layers.map { layer in
           [
             "layer": .string(layer.path), "role": .string(layer.role), "format": .string(layer.format),
-            "weightError": number(layer.weightError), "outputError": layer.outputError.map(number) ?? .null,
+            "weightError": JSON(finite: layer.weightError),
+            "outputError": layer.outputError.map(JSON.init(finite:)) ?? .null,
           ]
         }),
       "command": command.map { .string($0) } ?? .null,
     ]
   }
-
-  private func number(_ value: Double) -> JSON { value.isFinite ? .number(JSONNumber(value)) : .null }
 }

@@ -90,9 +90,9 @@ public struct RunComparison: Sendable {
       let gaps = gaps(of: group.recipe)
       table.append([
         Table.Cell(group.recipe), Table.Cell("\(group.runs.count)"),
-        Table.Cell(Figure.fixed(mean(group.losses), 4), detail: spread(group.losses)),
+        Table.Cell(Figure.fixed(group.losses.mean ?? .nan, 4), detail: group.losses.spread(4)),
         group.recipe == base
-          ? Table.Cell("–", .muted) : Table.Cell(Figure.signed(mean(gaps), 4), detail: spread(gaps)),
+          ? Table.Cell("–", .muted) : Table.Cell(Figure.signed(gaps.mean ?? .nan, 4), detail: gaps.spread(4)),
       ])
     }
     return table
@@ -104,7 +104,9 @@ public struct RunComparison: Sendable {
     let gaps = groups.filter { $0.recipe != base }.map { group in
       Series(
         group.recipe,
-        gapCurve(of: group.recipe).map { Series.Point(x: Double($0.step), y: mean($0.gaps), name: "step \($0.step)") }
+        gapCurve(of: group.recipe).map {
+          Series.Point(x: Double($0.step), y: $0.gaps.mean ?? .nan, name: "step \($0.step)")
+        }
       )
     }
     let losses = groups.map { group in
@@ -113,7 +115,7 @@ public struct RunComparison: Sendable {
       return Series(
         group.recipe,
         steps.indices.map { i in
-          Series.Point(x: Double(steps[i]), y: mean(curves.map { $0[i].loss }), name: "step \(steps[i])")
+          Series.Point(x: Double(steps[i]), y: curves.map { $0[i].loss }.mean ?? .nan, name: "step \(steps[i])")
         })
     }
     return [
@@ -149,7 +151,8 @@ extension Report {
     if let c = runs.first?.configuration {
       let tokens = c.steps * c.batch * c.accumulation * c.context
       facts = [
-        Fact("Model", "Llama of \(c.model.layers) layers, width \(c.model.width)"),
+        Fact(
+          "Model", "\(c.model.architecture.rawValue.capitalized) of \(c.model.layers) layers, width \(c.model.width)"),
         Fact(
           "Steps", "\(c.steps) of \(c.batch * c.accumulation) windows of \(c.context) tokens, \(tokens) tokens in all"
         ),
@@ -186,14 +189,4 @@ extension TrainingConfiguration {
     let key = lines.first { $0.0 != $0.1 }?.0.split(separator: ":").first
     return key.map(String.init) ?? "its settings"
   }
-}
-
-private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-
-/// ± the sample standard deviation, empty for a single value.
-private func spread(_ values: [Double]) -> String {
-  guard values.count > 1 else { return "" }
-  let center = mean(values)
-  let squares = values.reduce(0) { $0 + ($1 - center) * ($1 - center) }
-  return "± " + Figure.fixed((squares / Double(values.count - 1)).squareRoot(), 4)
 }

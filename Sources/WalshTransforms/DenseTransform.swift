@@ -31,6 +31,18 @@ public struct DenseTransform: LinearTransform, Equatable {
     self.init(q, inverse: q.transposed(), isOrthogonal: true)
   }
 
+  /// The transform with matrix `p` and a known inverse; nothing is solved or checked.
+  ///
+  /// - Parameters:
+  ///   - p: shape `[n, n]`, n ≥ 1.
+  ///   - inverse: P⁻¹, of that shape.
+  public init(_ p: Tensor, inverse: Tensor) {
+    DenseTransform.checkSquare(p)
+    DenseTransform.checkSquare(inverse)
+    precondition(p.shape == inverse.shape, "A matrix \(p.shape) has no inverse of shape \(inverse.shape).")
+    self.init(p, inverse: inverse, isOrthogonal: false)
+  }
+
   private init(_ p: Tensor, inverse: Tensor, isOrthogonal: Bool) {
     forward = p
     backward = inverse

@@ -14,6 +14,9 @@ public protocol LinearTransform: Sendable, CustomStringConvertible {
   var flopsPerRow: Int { get }
   /// Replaces every row of the last axis by x·P. `x.columns` must equal `dimension`.
   func apply(to x: inout Tensor)
+  /// Every row of the last axis of `x` mapped, recorded where `x` is tracked, or where what the map itself consists of is,
+  /// as while it is learned.
+  func applied(to x: Tensor) -> Tensor
   /// The map P⁻¹.
   var inverse: any LinearTransform { get }
   /// The map Pᵀ.
@@ -21,6 +24,13 @@ public protocol LinearTransform: Sendable, CustomStringConvertible {
 }
 
 extension LinearTransform {
+  /// The gradient of x in x·P is g·Pᵀ; P is constant.
+  public func applied(to x: Tensor) -> Tensor {
+    var result = x.detached()
+    apply(to: &result)
+    return result.recorded(from: x, operation: "transformed(by:)") { _ in { $0.transformed(by: transpose) } }
+  }
+
   /// The map P⁻ᵀ, which a weight takes when its input takes P.
   public var inverseTranspose: any LinearTransform { isOrthogonal ? self : inverse.transpose }
 
@@ -39,11 +49,7 @@ extension LinearTransform {
 
 extension Tensor {
   /// Every row of the last axis mapped by `transform`. Differentiable: the gradient of x in x·P is g·Pᵀ.
-  public func transformed(by transform: any LinearTransform) -> Tensor {
-    var result = detached()
-    transform.apply(to: &result)
-    return result.recorded(from: self) { _ in { $0.transformed(by: transform.transpose) } }
-  }
+  public func transformed(by transform: any LinearTransform) -> Tensor { transform.applied(to: self) }
 
   /// Maps every row of the last axis by `transform`, in place unless this is tracked.
   public mutating func transform(by transform: any LinearTransform) {

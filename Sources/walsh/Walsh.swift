@@ -18,7 +18,7 @@ struct Walsh: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Demo.self, Quantize.self, Eval.self, Compare.self, Inspect.self, Generate.self, Chat.self, Train.self,
-      Runs.self, Bench.self, Formats.self, Outliers.self,
+      Demo.self, Quantize.self, Eval.self, Compare.self, StudyMethods.self, Inspect.self, Generate.self, Chat.self,
+      Train.self, Runs.self, Bench.self, Formats.self, Outliers.self,
     ])
 }

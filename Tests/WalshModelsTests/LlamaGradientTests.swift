@@ -9,7 +9,7 @@ import WalshTransforms
 @testable import WalshModels
 
 /// The parameters of a model folder as variables, each name one variable however often it is read.
-private struct TrackedWeights: WeightSource {
+struct TrackedWeights: WeightSource {
   var tensors: [String: Tensor] = [:]
   var stage = InputStage()
   var keys = KeyStage()
@@ -27,7 +27,7 @@ private struct TrackedWeights: WeightSource {
 }
 
 /// A golden model whose loss can be differentiated by its parameters.
-private struct TrackedModel {
+struct TrackedModel {
   let architecture: Architecture
   let tokens: [Int]
   var weights: TrackedWeights
@@ -122,7 +122,9 @@ struct LlamaGradientTests {
   func rotatedKeys() throws {
     var model = try TrackedModel("llama")
     let expected = try model.gradients()
-    model.weights.keys.transform = try HadamardTransform(order: 8)
+    let rotation = try HadamardTransform(order: 8)
+    model.weights.keys.queryTransform = rotation
+    model.weights.keys.keyTransform = rotation
     for (parameter, gradient) in try model.gradients() {
       #expect(relativeError(gradient, try #require(expected[parameter])) < 1e-4, "\(parameter)")
     }

@@ -76,7 +76,8 @@ struct CayleySGDTests {
     let skew = random(8, "skew")
     let w = Matrix(rows: 8, columns: 8, values: zip(skew.values, skew.transposed.values).map { 0.3 * ($0 - $1) })
     let left = Matrix.identity(8) + Matrix(rows: 8, columns: 8, values: w.values.map { -0.5 * $0 })
-    let target = try left.solve(Matrix.identity(8) + Matrix(rows: 8, columns: 8, values: w.values.map { 0.5 * $0 })) * start
+    let target =
+      try left.solve(Matrix.identity(8) + Matrix(rows: 8, columns: 8, values: w.values.map { 0.5 * $0 })) * start
     var x = start
     var distances: [Double] = []
     for _ in 0..<200 {

@@ -121,6 +121,18 @@ struct FoldingTests {
     #expect(relativeError(try afterAttention(w, mixing: mixing, x5), before) < 1e-5)
   }
 
+  @Test("Value heads absorb a map of each that its query heads agree on")
+  func mapsInHeads() throws {
+    let maps = try [[1, 2, -0.5, 3], [0.5, 1, 1, -1]].map { try DenseTransform(Tensor($0, shape: [2, 2])) }
+    let before = try afterAttention(Self.weights(), mixing: mixing, x5)
+    for (order, folds) in [([0, 0, 1, 1], true), ([0, 1, 1, 0], false)] {
+      var w = Self.weights()
+      try w.apply(BlockDiagonalTransform(blocks: order.map { maps[$0] }), to: Self.attention)
+      #expect(w.online.isEmpty == folds)
+      #expect(relativeError(try afterAttention(w, mixing: mixing, x5), before) < 1e-5)
+    }
+  }
+
   @Test("What a source cannot absorb stays online, and nothing else changes")
   func refusals() throws {
     let hadamard = try HadamardTransform(order: 8)

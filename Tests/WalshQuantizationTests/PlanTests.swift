@@ -181,6 +181,13 @@ struct PlanTests {
     ] {
       vary { ($0.method, $0.spinQuant) = (.spinquant, settings) }
     }
+    vary { $0.method = .duQuant }
+    vary { $0.method = .mrGPTQ }
+    vary { $0.method = .duQuantPlusPlus }
+    vary { ($0.method, $0.duQuant.weightClip) = (.duQuant, 1) }
+    vary { ($0.method, $0.mrGPTQ.scales) = (.mrGPTQ, .absmax) }
+    vary { ($0.method, $0.duQuantPlusPlus.search.index) = (.duQuantPlusPlus, .row) }
+    vary { ($0.method, $0.duQuantPlusPlus.rows) = (.duQuantPlusPlus, 1) }
     #expect(Set(others.map(\.summary) + [base.summary]).count == others.count + 1)
   }
 }

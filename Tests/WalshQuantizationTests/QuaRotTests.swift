@@ -48,7 +48,8 @@ struct QuaRotTests {
   func stored() throws {
     let tiny = try TinyModel("llama")
     let run = try tiny.run(
-      QuantizationRequest(method: .quarot, preset: #require(Preset(named: "W4A4KV4")), solver: .rtn), calibration: nil)
+      QuantizationRequest(method: .quarot, preset: #require(Preset(named: "W4A4KV4")), solver: .rtn), calibration: nil
+    )
     let summary = try run.summary()
     #expect(summary.rows.first { $0.role == "attention.output" }?.placement == "folded + online")
     try withTemporaryFolder { folder in
@@ -60,7 +61,9 @@ struct QuaRotTests {
 
   @Test("Down projections are mixed over their whole width where orders allow")
   func wholeWidths() throws {
-    for (width, isKronecker) in [(48, false), (172, false), (352, false), (512, false), (5632, true), (11008, true), (14336, true)] {
+    for (width, isKronecker) in [
+      (48, false), (172, false), (352, false), (512, false), (5632, true), (11008, true), (14336, true),
+    ] {
       let transform = try #require(Rotation.wholeWidthHadamard(width), "\(width)")
       #expect(transform.dimension == width && transform is KroneckerTransform == isKronecker)
       // Every entry of a Hadamard matrix over √n has one magnitude.

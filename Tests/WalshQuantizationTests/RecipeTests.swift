@@ -52,6 +52,40 @@ struct RecipeTests {
     #expect(plan.groups["layers.0.mlp.output"]?.activations == plan.groups["layers.0.mlp.input"]?.activations)
   }
 
+  @Test("Methods have nodes of their own")
+  func methodNodes() throws {
+    let text = """
+      method: duquant++
+      to: MXFP4
+      duquant++:
+        smoothing: none
+        smoothing-weights: all
+        block: 16
+        scope: per-block
+        steps: 12
+        index: row
+        completion: none
+        objective: block-mse
+        permutation: zigzag
+        rotations: dual
+        rows: 99
+      duquant: { smoothing: 0.5, block: 64, permutations: 2, steps: 3, index: row, completion: none, weight-clip: 0.9, rows: 7 }
+      mr-gptq: { block: 64, scales: absmax }
+      """
+    let request = try QuantizationRequest(recipe: text, named: "r.yaml")
+    #expect(request.method == .duQuantPlusPlus)
+    #expect(
+      "\(request.duQuantPlusPlus)" == "smoothing none, smoothing-weights all, block 16, scope per-block, steps 12, "
+        + "index row, completion none, objective block-mse, permutation zigzag, rotations dual, rows 99")
+    #expect(
+      "\(request.duQuant)" == "smoothing 0.5, block 64, permutations 2, steps 3, index row, completion none, "
+        + "weight-clip 0.9, rows 7")
+    #expect("\(request.mrGPTQ)" == "block 64, scales absmax")
+    #expect(try QuantizationRequest(recipe: request.recipe, named: "again") == request)
+    let reset = try QuantizationRequest(recipe: "to: MXFP4\nmr-gptq: {block: format}", named: "r")
+    #expect(reset.mrGPTQ == MRGPTQSettings() && reset.mrGPTQ.blockSize == nil)
+  }
+
   @Test("A recipe of one line takes the defaults")
   func defaults() throws {
     let request = try QuantizationRequest(recipe: "to: int4/64", named: "r")
@@ -84,7 +118,8 @@ struct RecipeTests {
       text: "to: MXFP4\nspinquant: {lr: 1}",
       sentence: "r.yaml, spinquant.lr: there is no such key; use steps, learning-rate, batch, sequence-length."),
     Hostile(
-      text: "to: MXFP4\nspinquant: {learning-rate: 0}", sentence: "r.yaml, spinquant.learning-rate: 0 is no number from"
+      text: "to: MXFP4\nspinquant: {learning-rate: 0}",
+      sentence: "r.yaml, spinquant.learning-rate: 0 is no number from"
     ),
     Hostile(
       text: "to: MXFP4\nspinquant: {steps: 0}", sentence: "r.yaml, spinquant.steps: 0 is no whole number from 1"),
@@ -112,6 +147,21 @@ struct RecipeTests {
     Hostile(
       text: "to: MXFP4\ngroups: {mlp.output: {transform: dense}}",
       sentence: "r.yaml, groups.mlp.output.transform: there is no dense; use none, smoothing, hadamard"),
+    Hostile(
+      text: "to: MXFP4\nduquant++: {steps: -1}", sentence: "r.yaml, duquant++.steps: -1 is no whole number from 0"),
+    Hostile(
+      text: "to: MXFP4\nduquant++: {index: token}",
+      sentence: "r.yaml, duquant++.index: there is no token; use channel, row"
+    ),
+    Hostile(
+      text: "to: MXFP4\nduquant++: {scale: log256}",
+      sentence: "r.yaml, duquant++.scale: there is no such key; use smoothing, smoothing-weights, block"),
+    Hostile(text: "to: MXFP4\nduquant++: 3", sentence: "r.yaml, duquant++: there must be keys with values here"),
+    Hostile(
+      text: "to: MXFP4\nduquant: {smoothing: 2}",
+      sentence: "r.yaml, duquant.smoothing: 2 is no number from 0.0 to 1.0"),
+    Hostile(
+      text: "to: MXFP4\nmr-gptq: {block: 48}", sentence: "r.yaml, mr-gptq.block: there is no 48; use format, 2, 4, 8"),
     Hostile(text: "to: MXFP4\n? [a, b]\n: c", sentence: "r.yaml: every key must be a word."),
     Hostile(text: "to: 'MXFP4", sentence: "r.yaml: the recipe is not YAML: "),
     Hostile(text: "to: MXFP4\n---\nto: NVFP4", sentence: "r.yaml: the recipe is not YAML: "),

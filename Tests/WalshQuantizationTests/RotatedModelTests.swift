@@ -13,10 +13,10 @@ import WalshTransforms
 struct RotatedModelTests {
   /// The plan of a method, and uniformly random rotations for it.
   private func prepared(
-    _ kind: String, _ preset: Preset, solver: WeightSolver = .roundToNearest(.minMax)
+    _ kind: String, _ preset: Preset
   ) throws -> (TinyModel, Plan, RotatedModel, [String: Tensor]) {
     let tiny = try TinyModel(kind)
-    let plan = try SpinQuantMethod(solver: solver, seed: 4).plan(
+    let plan = try SpinQuantMethod(solver: .roundToNearest(.minMax), seed: 4).plan(
       for: tiny.outline, preset: preset, exceptions: LayerSelection([]))
     let start = RotationLearning.start(of: plan, tiny.outline)
     #expect(start.keys.count == 1 + tiny.outline.blocks.count)
@@ -40,9 +40,16 @@ struct RotatedModelTests {
     }
   }
 
-  @Test("With quantizers it is the network that the engine writes", arguments: ["llama", "llama-tied", "qwen3"])
-  func written(_ kind: String) throws {
-    let preset = try #require(Preset(named: "W4A4KV4"))
+  /// Activations or the cache, not both: what the first token's attention returns are numbers of the cache, many of them
+  /// half-way between two numbers of its activation, where the rounding of Float32 decides.
+  static let presets = [
+    Preset(name: "W4A4", weights: .intPerRow(4), activations: .intPerRow(4)),
+    Preset(name: "W4KV4", weights: .intPerRow(4), cache: .intPerRow(4, symmetric: false)),
+  ]
+
+  @Test(
+    "With quantizers it is the network that the engine writes", arguments: ["llama", "llama-tied", "qwen3"], presets)
+  func written(_ kind: String, _ preset: Preset) throws {
     let (tiny, plan, model, rotations) = try prepared(kind, preset)
     let state = PreparationState(matrices: rotations.mapValues { Matrix($0) })
     var complete = try RotationLearning(settings: SpinQuantSettings(), seed: 0).completed(plan, with: state)
@@ -56,11 +63,8 @@ struct RotatedModelTests {
         calibration: nil)
       _ = try run.write(to: output, existing: .refuse)
       let written = try LanguageModel(Checkpoint(folder: output)).logits(for: tokens)
-      // What is left is rounding of Float32 that decides some ties of four bits differently.
-      print("DEBUG", kind, relativeError(learned, written), relativeError(written, tiny.model.logits(for: tokens)), (0..<tokens.count).map { relativeError(learned.row($0), written.row($0)) })
-      let damage = relativeError(written, tiny.model.logits(for: tokens))
-      #expect(damage > 0.02)
-      #expect(relativeError(learned, written) < 0.1 * damage)
+      #expect(relativeError(written, tiny.model.logits(for: tokens)) > 0.1)
+      #expect(relativeError(learned, written) < 1e-5)
     }
   }
 

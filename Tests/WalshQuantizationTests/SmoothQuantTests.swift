@@ -12,7 +12,7 @@ struct SmoothQuantTests {
     _ activations: [Float], _ weights: [[Float]], strength: Double = 0.5,
     source: LinearGroup.Source = .norm(weight: "n")
   ) throws -> [Float] {
-    var inputs = InputStatistics(width: activations.count, collectingGram: false)
+    var inputs = InputStatistics(width: activations.count)
     inputs.add(Tensor(activations, shape: [1, activations.count]))
     let group = LinearGroup(id: "g", role: "r", layers: ["a"], width: activations.count, source: source)
     let transform = SmoothingScales(strength: strength).transform(

@@ -51,20 +51,28 @@ struct SpinQuantTests {
     }
   }
 
-  @Test("On a trained model the loss falls, with and without rounded weights", arguments: [QuantizationRequest.Solver.gptq, .rtn])
+  @Test(
+    "On a trained model the loss falls, with and without rounded weights",
+    arguments: [QuantizationRequest.Solver.gptq, .rtn])
   func learns(_ solver: QuantizationRequest.Solver) throws {
     let folder = try ModelFolder(TestFiles.root.appending(path: "Examples/story-llama"))
     let text = try CalibrationText(
       TestFiles.root.appending(path: "Examples/stories-train.json"), tokenizer: folder.tokenizer(), beginToken: 1,
       count: 4, context: 64, seed: 0)
-    // A batch of all samples: every step measures on the same text.
+    // A batch of all samples: every step measures on the same text. With three bits there is much to be gained.
+    let preset = Preset(
+      name: "W4A3KV4", weights: .intPerRow(4), activations: .intPerRow(3), cache: .intPerRow(4, symmetric: false))
     let request = QuantizationRequest(
-      method: .spinquant, preset: Preset(named: "W4A4KV4")!,
-      spinQuant: SpinQuantSettings(steps: 12, batch: 4, sequenceLength: 64), solver: solver)
+      method: .spinquant, preset: preset, spinQuant: SpinQuantSettings(steps: 12, batch: 4, sequenceLength: 64),
+      solver: solver)
+    let method = SpinQuantMethod(settings: request.spinQuant, solver: solver.weightSolver)
+    let outline = folder.architecture.outline
     let (plan, state) = try learned(
-      QuantizationRun(source: folder.checkpoint, request: request, calibration: text))
+      QuantizationRun(
+        source: folder.checkpoint, request: request,
+        plan: method.plan(for: outline, preset: preset, exceptions: LayerSelection([])), calibration: text))
     let (first, last) = (state.losses.prefix(3).reduce(0, +) / 3, state.losses.suffix(3).reduce(0, +) / 3)
-    #expect(last < first - 0.02, "\(state.losses)")
+    #expect(last < first - 0.1, "\(state.losses)")
     #expect(plan.remarks.first?.hasPrefix("R1 and R2 learned in 12 steps of 4 × 64 tokens at 1.5; loss ") == true)
   }
 
@@ -201,8 +209,12 @@ struct SpinQuantTests {
     #expect(summary.preparation == "R1 and R2 learned in 12 steps of 3 × 12 tokens at 1.5")
     #expect(summary.json["preparation"]?.stringValue == summary.preparation)
     #expect(summary.calibrationReason == "spinquant learns from text")
-    #expect(summary.memory.preparation > 4 * tiny.checkpoint.byteCount / 4)
-    #expect(summary.memory.peak >= summary.memory.program + summary.memory.preparation)
+    // The model in Float32, at least.
+    let memory = summary.memory
+    #expect(memory.preparation > tiny.checkpoint.byteCount)
+    #expect(memory.peak >= memory.program + memory.preparation)
+    let error = #expect(throws: QuantizationError.self) { try memory.activationLimit(within: memory.minimum - 1) }
+    #expect(error?.cause.hasPrefix("learning on the whole model needs ") == true)
     let plain = try tiny.run(QuantizationRequest(method: .rotation, preset: Preset(named: "W4A4KV4")!)).summary()
     #expect(plain.preparation == nil && plain.memory.preparation == 0)
   }

@@ -22,7 +22,8 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
   }
 
   /// Every differentiable operation of the module; `GradientTests` compares the names with the declarations.
-  static let all: [GradientCase] = elementwise + rowsAndColumns + shapes + products + norms + attention
+  static let all: [GradientCase] =
+    elementwise + rowsAndColumns + shapes + products + norms + attention + scans
 
   // MARK: Inputs
 
@@ -123,6 +124,12 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     binary("matmulTransposed", note: "three axes", normal([2, 3, 4], "cube"), normal([5, 4], "w")) {
       $0.matmulTransposed($1)
     },
+    GradientCase("kroneckerProduct", [x, normal([4], "scale"), normal([2, 2], "left"), normal([2, 2], "right")]) {
+      $0[0].kroneckerProduct(scale: $0[1], left: $0[2], right: $0[3])
+    },
+    GradientCase("kroneckerProduct", note: "identity on the right", [x, normal([2, 2], "left")]) {
+      $0[0].kroneckerProduct(left: $0[1])
+    },
     GradientCase("inverted", [normal([3, 3], "square") * 0.3 + Tensor.identity(3) * 2]) {
       do { return try $0[0].inverted() } catch { preconditionFailure("\(error)") }
     },
@@ -161,4 +168,34 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
         ]
       ) { attention($0[0], $0[1], $0[2], start: c.start) }
     }
+
+  private static let scans: [GradientCase] = [
+    convolution([7, 5]), convolution([2, 6, 3]), convolution([40, 17]),
+    binary("causalConvolution", note: "more taps than tokens, no bias", x, normal([6, 4], "w")) {
+      $0.causalConvolution(weight: $1, bias: nil)
+    },
+    // A short text, several, more than an interval of the backward pass, more than a strip of channels.
+    scan([9], channels: 5, states: 4), scan([2, 9], channels: 5, states: 4), scan([35], channels: 3, states: 2),
+    scan([3], channels: 66, states: 1),
+  ]
+
+  private static func convolution(_ shape: [Int]) -> GradientCase {
+    let channels = shape[shape.count - 1]
+    return GradientCase(
+      "causalConvolution", note: "\(shape)",
+      [normal(shape, "x"), normal([4, channels], "w"), normal([channels], "b")]
+    ) { $0[0].causalConvolution(weight: $0[1], bias: $0[2]) }
+  }
+
+  private static func scan(_ leading: [Int], channels: Int, states: Int) -> GradientCase {
+    let x = normal(leading + [channels], "x")
+    let steps = normal(leading + [channels], "steps") * 0.2 + 1
+    let decay = normal([states, channels], "decay") * 0.2 + -1
+    return GradientCase(
+      "callAsFunction", note: "scan of \(leading) tokens, \(channels) channels, \(states) states",
+      [
+        x, steps, normal(leading + [states], "b"), normal(leading + [states], "c"), decay, normal([channels], "skip"),
+      ]
+    ) { SelectiveScan(decay: $0[4], skip: $0[5])($0[0], steps: $0[1], b: $0[2], c: $0[3]) }
+  }
 }

@@ -43,6 +43,15 @@ public struct QuantizationArguments: Equatable, Sendable {
     }
   }
 
+  /// Who shares what is clipped of a tensor's extremes before they set its scales. compressed-tensors knows no such
+  /// thing, and refuses the key `clip`: a reader that rounded without clipping would compute other numbers.
+  public enum Clipping: String, Sendable, CaseIterable {
+    /// All layers that read the activation; for the cache, all heads.
+    case shared
+    /// Nobody: each layer clips its input in its own way.
+    case layer
+  }
+
   /// Bits per code.
   public let bits: Int
   /// What the codes are.
@@ -59,11 +68,13 @@ public struct QuantizationArguments: Equatable, Sendable {
   public let scaleType: String?
   /// How calibration chose the scales; only recorded.
   public let observer: String?
+  /// Whether stored ratios (`ClippingNames`) say what is clipped; nil when nothing is.
+  public let clipping: Clipping?
 
   /// Arguments as given. A group size must be positive, and is given exactly when the strategy is by groups.
   public init(
     bits: Int, kind: Kind, strategy: Strategy, groupSize: Int? = nil, isSymmetric: Bool = true,
-    dynamics: Dynamics = .stored, scaleType: String? = nil, observer: String? = nil
+    dynamics: Dynamics = .stored, scaleType: String? = nil, observer: String? = nil, clipping: Clipping? = nil
   ) {
     precondition((1...16).contains(bits), "\(bits) bits are not between 1 and 16.")
     precondition(
@@ -77,6 +88,7 @@ public struct QuantizationArguments: Equatable, Sendable {
     self.dynamics = dynamics
     self.scaleType = scaleType
     self.observer = observer
+    self.clipping = clipping
   }
 
   init(_ fields: ConfigurationFields) throws(CheckpointError) {
@@ -107,6 +119,14 @@ public struct QuantizationArguments: Equatable, Sendable {
     }
     scaleType = try fields.text("scale_dtype")
     observer = try fields.text("observer")
+    clipping = try fields.choice("clip", of: ["shared": .shared, "layer": .layer])
+  }
+
+  /// The same arguments with learned clips.
+  public func clipped(_ clipping: Clipping?) -> QuantizationArguments {
+    QuantizationArguments(
+      bits: bits, kind: kind, strategy: strategy, groupSize: groupSize, isSymmetric: isSymmetric, dynamics: dynamics,
+      scaleType: scaleType, observer: observer, clipping: clipping)
   }
 
   /// The object as compressed-tensors writes it.
@@ -117,6 +137,7 @@ public struct QuantizationArguments: Equatable, Sendable {
       "dynamic": dynamics.json,
     ]
     if let observer { object["observer"] = .string(observer) }
+    if let clipping { object["clip"] = .string(clipping.rawValue) }
     if let scaleType { object["scale_dtype"] = .string(scaleType) }
     return .object(object)
   }

@@ -49,6 +49,16 @@ struct ConfigurationFields {
     return number
   }
 
+  /// A token number, or a list of them.
+  func tokens(_ key: String) throws(CheckpointError) -> [Int]? {
+    guard let value = value(key) else { return nil }
+    let tokens = (value.arrayValue ?? [value]).map(\.intValue)
+    guard tokens.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+      throw error(key, "must be a token number or a list of them")
+    }
+    return tokens.compactMap(\.self)
+  }
+
   func flag(_ key: String) throws(CheckpointError) -> Bool? {
     guard let value = value(key) else { return nil }
     guard let flag = value.boolValue else { throw error(key, "is \(Self.shown(value)); it must be true or false") }

@@ -111,7 +111,7 @@ public struct LlamaConfiguration: Equatable, Sendable {
     hasQueryKeyNorm = family == .qwen3
     tiesEmbeddings = try fields.flag("tie_word_embeddings") ?? false
     beginToken = try fields.integer("bos_token_id", in: 0...Int(Int32.max))
-    endTokens = try Self.endTokens(fields)
+    endTokens = try fields.tokens("eos_token_id") ?? []
   }
 
   private static func attentionWindows(
@@ -140,14 +140,5 @@ public struct LlamaConfiguration: Equatable, Sendable {
       let first = try fields.integer("max_window_layers", in: 0...1_000_000) ?? 28
       return (0..<layerCount).map { $0 >= first ? window : nil }
     }
-  }
-
-  private static func endTokens(_ fields: ConfigurationFields) throws(CheckpointError) -> [Int] {
-    guard let value = fields.value("eos_token_id") else { return [] }
-    let tokens = (value.arrayValue ?? [value]).map(\.intValue)
-    guard tokens.allSatisfy({ ($0 ?? -1) >= 0 }) else {
-      throw fields.error("eos_token_id", "must be a token number or a list of them")
-    }
-    return tokens.compactMap(\.self)
   }
 }

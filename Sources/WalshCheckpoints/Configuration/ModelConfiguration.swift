@@ -11,6 +11,8 @@ public struct ModelConfiguration: Sendable {
 
   /// The architectures of the Llama family, which `llama()` reads.
   public static let llamaFamily = LlamaConfiguration.Family.allCases.map(\.rawValue)
+  /// Every architecture that has a reading.
+  public static let supportedTypes = llamaFamily + [MambaConfiguration.modelType]
 
   /// Reads the file `url`.
   ///
@@ -26,7 +28,9 @@ public struct ModelConfiguration: Sendable {
     self.url = url
     self.json = json
     let fields = ConfigurationFields(json, file: url)
-    guard let type = try fields.text("model_type") else {
+    // The original checkpoints of state-spaces/mamba name no type, but nobody else writes these keys.
+    let original = MambaConfiguration.isOriginal(json) ? MambaConfiguration.modelType : nil
+    guard let type = try fields.text("model_type") ?? original else {
       throw CheckpointError(url, "it has no model_type; is it the config.json of a language model?")
     }
     modelType = type
@@ -38,13 +42,23 @@ public struct ModelConfiguration: Sendable {
   /// The fields of the Llama family.
   ///
   /// - Throws: `CheckpointError` naming the field that is missing, of the wrong kind or impossible; for another
-  ///   architecture it lists those of the family.
+  ///   architecture it lists those that are supported.
   public func llama() throws(CheckpointError) -> LlamaConfiguration {
-    guard let family = LlamaConfiguration.Family(rawValue: modelType) else {
-      let known = Self.llamaFamily.joined(separator: ", ")
-      throw CheckpointError(url, "the model_type \"\(modelType)\" is not supported; supported are \(known).")
-    }
+    guard let family = LlamaConfiguration.Family(rawValue: modelType) else { throw unsupported }
     return try LlamaConfiguration(family, fields)
+  }
+
+  /// The fields of Mamba.
+  ///
+  /// - Throws: `CheckpointError` naming the field that is of the wrong kind or impossible, or another architecture.
+  public func mamba() throws(CheckpointError) -> MambaConfiguration {
+    guard modelType == MambaConfiguration.modelType else { throw unsupported }
+    return try MambaConfiguration(fields)
+  }
+
+  private var unsupported: CheckpointError {
+    let known = Self.supportedTypes.joined(separator: ", ")
+    return CheckpointError(url, "the model_type \"\(modelType)\" is not supported; supported are \(known).")
   }
 
   /// How the model is quantized; nil when it is not.

@@ -30,9 +30,9 @@ public struct Checkpoint: Sendable {
     let index = folder.appending(path: ShardIndex.fileName)
     if FileManager.default.fileExists(atPath: single.path(percentEncoded: false)) {
       let file = try SafeTensorsFile(single)
-      tensors = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0) })
+      tensors = Self.renamed(Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0) }))
     } else if FileManager.default.fileExists(atPath: index.path(percentEncoded: false)) {
-      tensors = try Self.tensors(of: ShardIndex(reading: index), in: folder, index: index)
+      tensors = Self.renamed(try Self.tensors(of: ShardIndex(reading: index), in: folder, index: index))
     } else {
       throw Self.noModel(in: folder)
     }
@@ -66,6 +66,18 @@ public struct Checkpoint: Sendable {
     for name in index.names where tensors[name] == nil {
       throw CheckpointError(
         url, "the tensor \(name) is not in \(index.shard(of: name) ?? "any shard"), where it says.")
+    }
+    return tensors
+  }
+
+  /// Older names of tensors, and those that transformers gives them when it loads them.
+  private static let olderNames = ["backbone.embedding.weight": "backbone.embeddings.weight"]
+
+  /// `tensors` under the names that transformers knows.
+  private static func renamed(_ tensors: [String: StoredTensor]) -> [String: StoredTensor] {
+    var tensors = tensors
+    for (old, new) in olderNames where tensors[new] == nil {
+      tensors[new] = tensors.removeValue(forKey: old)?.named(new)
     }
     return tensors
   }

@@ -24,3 +24,8 @@ public struct JSONNumber: Sendable, Hashable {
   /// The nearest double; finite, because the parser refuses literals beyond double's range.
   public var doubleValue: Double { Double(literal) ?? .nan }
 }
+
+extension JSON {
+  /// A number; infinity and NaN, which JSON does not have, become null.
+  public init(finite value: Double) { self = value.isFinite ? .number(JSONNumber(value)) : .null }
+}

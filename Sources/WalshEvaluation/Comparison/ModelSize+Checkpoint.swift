@@ -19,7 +19,7 @@ extension ModelSize {
         if kind == "weight" || kind == "weight_packed" {
           linearWeights += (tensor.shape.first ?? 0) * width
         }
-      } else if kind == "weight" || kind == "bias" {
+      } else if ["weight", "bias", "A_log", "D"].contains(kind) {
         parameters += tensor.count
       }
     }

@@ -35,11 +35,6 @@ public struct LossResult: Sendable, Hashable {
   }
 }
 
-extension JSON {
-  /// A number; infinity and NaN, which JSON does not have, become null.
-  init(finite value: Double) { self = value.isFinite ? .number(JSONNumber(value)) : .null }
-}
-
 extension CausalModel {
   /// Scores the model on `windows`, one window at a time.
   ///

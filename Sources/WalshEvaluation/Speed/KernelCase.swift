@@ -21,15 +21,18 @@ public struct KernelCase {
   public let limits: [KernelLimit]
   /// Allocates the operands and returns what one run does.
   let prepare: () -> () -> Void
+  /// The same for the kernel's definition, a scalar at a time; nil where nobody measures it.
+  let prepareReference: (() -> () -> Void)?
 
   /// - Parameters:
   ///   - workingSet: `bytesMoved` unless the kernel works in place.
   ///   - prepare: allocates the operands, never zeros, and returns what one run does; a run must leave them fit for
   ///     the next.
+  ///   - reference: the same for the kernel's scalar reference, which `KernelLimit.reference` runs.
   public init(
     kernel: String, size: Int, rows: Int, bytesMoved: Int, workingSet: Int? = nil, countedBytes: Int? = nil,
     operations: Int? = nil, limits: [KernelLimit] = [],
-    prepare: @escaping () -> () -> Void
+    reference: (() -> () -> Void)? = nil, prepare: @escaping () -> () -> Void
   ) {
     self.kernel = kernel
     self.size = size
@@ -40,6 +43,7 @@ public struct KernelCase {
     self.operations = operations
     self.limits = limits
     self.prepare = prepare
+    prepareReference = reference
   }
 
   /// The groups of cases on the command line.
@@ -52,6 +56,8 @@ public struct KernelCase {
     case matmul
     /// Products of four-bit matrices against the limits of the machine.
     case kernels
+    /// Mamba's selective scan and convolution.
+    case scan
 
     /// The cases of the group.
     public var cases: [KernelCase] {
@@ -60,6 +66,7 @@ public struct KernelCase {
       case .formats: KernelCase.formats
       case .matmul: KernelCase.products
       case .kernels: KernelCase.packed
+      case .scan: KernelCase.scans
       }
     }
   }

@@ -10,6 +10,8 @@ public enum KernelLimit: String, CaseIterable, Sendable {
   case integerDot = "integer dot"
   /// The same product in Float32 by the system's BLAS.
   case sgemm
+  /// The kernel's own scalar reference: no limit, but what vectors are worth.
+  case reference = "scalar reference"
 
   /// What one run of the limit does, and the amount by which its rate counts: bytes for `read`, operations for others.
   /// Nil where the machine has no such thing.
@@ -39,6 +41,9 @@ public enum KernelLimit: String, CaseIterable, Sendable {
       let x = KernelCase.operand([kernel.rows, kernel.size])
       let w = KernelCase.operand([operations / 2 / kernel.rows / kernel.size, kernel.size])
       return (Double(operations), { withExtendedLifetime(x.matmulTransposed(w)) {} })
+    case .reference:
+      guard let operations = kernel.operations, let run = kernel.prepareReference?() else { return nil }
+      return (Double(operations), run)
     }
   }
 }

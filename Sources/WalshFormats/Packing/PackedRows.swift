@@ -8,7 +8,7 @@ import WalshTensor
 /// `Quantizer.pack(_:).unpacked()` of the rows as they were added, bit for bit.
 public struct PackedRows: AttentionOperand, Sendable {
   /// How heads are packed; a head is a row of the format.
-  public let format: NumericFormat
+  public let quantizer: Quantizer
   /// The heads of a row · their size.
   public let columns: Int
   /// The size of a head.
@@ -22,14 +22,23 @@ public struct PackedRows: AttentionOperand, Sendable {
   private var zeroPoints: [UInt8] = []
   private let table: [Float]?
 
-  /// No rows.
+  /// The format of a head.
+  public var format: NumericFormat { quantizer.format }
+
+  /// No rows, to be rounded to nearest.
   public init(format: NumericFormat, columns: Int, headSize: Int) {
+    self.init(Quantizer(format: format), columns: columns, headSize: headSize)
+  }
+
+  /// No rows, to be rounded by `quantizer`.
+  public init(_ quantizer: Quantizer, columns: Int, headSize: Int) {
     precondition(
       headSize > 0 && columns % headSize == 0, "Heads of \(headSize) columns do not divide rows of \(columns).")
-    self.format = format
+    self.quantizer = quantizer
     self.columns = columns
     self.headSize = headSize
-    table = format.element.isInteger ? nil : format.element.table
+    let element = quantizer.format.element
+    table = element.isInteger ? nil : element.table
   }
 
   /// The bytes of codes, scales and zero points.
@@ -38,7 +47,7 @@ public struct PackedRows: AttentionOperand, Sendable {
   /// Adds rows, shape `[rows, columns]`, each head rounded on its own.
   public mutating func append(_ x: Tensor) {
     precondition(x.columns == columns, "Packed rows of \(columns) columns do not take rows of \(x.shape).")
-    let packed = Quantizer(format: format).pack(x.reshaped(to: [x.count / headSize, headSize]))
+    let packed = quantizer.pack(x.reshaped(to: [x.count / headSize, headSize]))
     codes += packed.codes
     for row in 0..<packed.rows {
       for group in 0..<packed.blockScales.groupsPerRow {

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import WalshTensor
 
 /// The elements that share a scale: a rectangle of a row-major matrix, one row high except for tiles and tensors.
@@ -53,6 +54,17 @@ struct Block {
       }
       return lanes.reduce(0) { $0 + Double($1) }
     }
+  }
+
+  /// Σ |x̂ − x|^exponent in Float64 when the block is rounded to nearest with `codec`, element after element.
+  func error(_ codec: GroupCodec, exponent: Double) -> Double {
+    var sum = 0.0
+    for i in 0..<rows {
+      for x in row(i) {
+        sum += pow(Double(abs(codec.decode(codec.encode(x, rounding: .nearestEven, at: 0)) - x)), exponent)
+      }
+    }
+    return sum
   }
 
   /// The error of one candidate of Four Over Six, in the reference's Float32 order.

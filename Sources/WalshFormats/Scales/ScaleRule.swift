@@ -13,7 +13,7 @@ struct ScaleRule {
   private let levels: Float
 
   /// The bits of a stored scale and, for asymmetric formats, the code of zero.
-  struct Stored {
+  struct Stored: Equatable {
     var pattern: UInt32
     var zeroPoint: Int?
   }
@@ -41,7 +41,8 @@ struct ScaleRule {
     }
     let plain = stored(range, block: block)
     // Also false for NaN.
-    guard quantizer.search == .searched, range.amax > 0 else { return plain }
+    guard quantizer.search != .minMax, range.amax > 0 else { return plain }
+    if quantizer.search == .shrunk { return shrunkScale(range, block: block) ?? plain }
 
     var best = plain
     var least = Double.infinity
@@ -60,6 +61,22 @@ struct ScaleRule {
     case .e4m3:
       consider(plain)
       consider(stored(range.scaled(lower: 1.5, upper: 1.5), block: block))
+    }
+    return best
+  }
+
+  /// The best of the scales for a shrinking range, nil when no error is finite.
+  private func shrunkScale(_ range: BlockRange, block: Block) -> Stored? {
+    var best: Stored?
+    var least = Double.infinity
+    var last: Stored?
+    for p in ScaleSearch.shrinkFactors {
+      let candidate = stored(range.scaled(lower: p, upper: p), block: block)
+      // A scale of few bits stays the same for many factors.
+      if candidate == last { continue }
+      last = candidate
+      let error = block.error(codec(candidate), exponent: 2.4)
+      if error < least { (best, least) = (candidate, error) }
     }
     return best
   }

@@ -10,11 +10,28 @@ public struct LinearGroup: Sendable, Hashable, CustomStringConvertible {
     /// weight is folded into the layers) or a scale of each column.
     case norm(weight: String)
     /// Attention's mixture of value heads, made by this value projection: `heads` vectors of `headSize`, each a mixture
-    /// of one of `keyHeads` value heads. Absorbs one invertible map of a head, the same for all heads, and a scale that
-    /// heads of one value head share.
+    /// of one of `keyHeads` value heads. Absorbs one invertible map of a head, the same for all heads, and a scale or a map
+    /// of each head that heads of one value head share.
     case valueHeads(producer: String, heads: Int, keyHeads: Int, headSize: Int)
     /// An element-wise product with the output of this projection. Absorbs a scale of each column.
     case gatedProduct(producer: String)
+    /// SiLU of Mamba's causal convolution, which the scan reads as well. Absorbs nothing: no map passes the activation
+    /// function, and the scan would see it too.
+    case convolution
+    /// Some outputs of a projection, these rows of its weight, that nothing else reads: the pair is one linear map of low
+    /// rank. Absorbs any invertible map.
+    case projection(producer: String, rows: Range<Int>)
+    /// Mamba's scan times SiLU of a gate, these rows of this projection. Absorbs nothing as long as the gate is z·σ(z): a
+    /// scale s of each column would need the smoothed gate z′·σ(s·z′) with z′ = z / s, and no rotation passes a product.
+    case gatedScan(producer: String, gate: Range<Int>)
+
+    /// Whether a scale of each column can be folded into what produces the activation.
+    public var absorbsScales: Bool {
+      switch self {
+      case .norm, .valueHeads, .gatedProduct, .projection: true
+      case .convolution, .gatedScan: false
+      }
+    }
   }
 
   /// A short name, unique in the model, such as `layers.3.mlp.input`.

@@ -25,10 +25,16 @@ public struct ModelOutline: Sendable {
     public let path: String
     /// The size of a query or key head.
     public let headSize: Int
+    /// The number of query heads.
+    public let heads: Int
+    /// The number of key heads, and of value heads.
+    public let keyHeads: Int
 
-    public init(path: String, headSize: Int) {
+    public init(path: String, headSize: Int, heads: Int, keyHeads: Int) {
       self.path = path
       self.headSize = headSize
+      self.heads = heads
+      self.keyHeads = keyHeads
     }
   }
 

@@ -31,6 +31,8 @@ public struct InputStage: Sendable {
   /// `precision` says.
   public func callAsFunction(_ x: Tensor, for layers: [Linear]) -> LayerInput {
     let transformed = transformed(x)
+    // Layers that round for themselves read the values.
+    if layers.contains(where: { $0.activation != nil }) { return .values(rounded(transformed)) }
     if precision == .bfloat16, layers.allSatisfy(\.hasBFloat16Weight) { return .rounding(rounded(transformed)) }
     guard !transformed.isTracked, let weight = layers.commonWeight else { return .values(rounded(transformed)) }
     let leading = Array(transformed.shape.dropLast())
@@ -75,19 +77,37 @@ public struct ActivationQuantizer: Sendable {
   /// The calibrated largest magnitude that fixes a two-level format's tensor scale, so that the result of a token does
   /// not depend on the other tokens of the call; nil for formats without a tensor scale.
   public let amax: Float?
+  /// What is clipped before scales are chosen: a learned part of each group's extremes.
+  public let clip: ClipRatio
+  /// The logits of `clip` while they are learned: the rounded activation is differentiable by them.
+  public let logits: ClipLogits?
 
-  public init(format: NumericFormat, amax: Float? = nil) {
+  public init(format: NumericFormat, amax: Float? = nil, clip: ClipRatio = .none) {
     self.format = format
     self.amax = amax
+    self.clip = clip
+    logits = nil
   }
+
+  /// A quantizer that learns what it clips.
+  public init(format: NumericFormat, learning logits: ClipLogits) {
+    self.format = format
+    amax = nil
+    clip = logits.ratio
+    self.logits = logits
+  }
+
+  /// The format with its clip ratio.
+  public var quantizer: Quantizer { Quantizer(format: format, clip: clip) }
 
   /// The rounded activation.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    Quantizer(format: format).fakeQuantize(x, amax: amax)
+    if let logits { return quantizer.fakeQuantize(x, clippedBy: logits) }
+    return quantizer.fakeQuantize(x, amax: amax)
   }
 
   /// The codes of the rounded activation.
-  func pack(_ x: Tensor) -> PackedMatrix { Quantizer(format: format).pack(x, amax: amax) }
+  func pack(_ x: Tensor) -> PackedMatrix { quantizer.pack(x, amax: amax) }
 }
 
 extension [Linear] {

@@ -11,10 +11,15 @@ public final class KeyValueCache: DecoderState {
   /// - Parameters:
   ///   - width: keyHeads · headSize.
   ///   - headSize: the size of a head, the group of a quantized cache.
-  ///   - format: nil for full precision.
-  public init(width: Int, headSize: Int, format: NumericFormat?) {
-    keys = CachedRows(width: width, headSize: headSize, format: format)
-    values = keys
+  ///   - stage: how keys and values are rounded.
+  public init(width: Int, headSize: Int, stage: KeyStage) {
+    keys = CachedRows(width: width, headSize: headSize, quantizer: stage.keys?.quantizer)
+    values = CachedRows(width: width, headSize: headSize, quantizer: stage.values?.quantizer)
+  }
+
+  /// A cache of one format; nil for full precision.
+  public convenience init(width: Int, headSize: Int, format: NumericFormat?) {
+    self.init(width: width, headSize: headSize, stage: KeyStage(cacheFormat: format))
   }
 
   public var tokenCount: Int { keys.rowCount }
@@ -38,10 +43,10 @@ public struct CachedRows: AttentionOperand {
   private var packed: PackedRows?
   public private(set) var rowCount = 0
 
-  init(width: Int, headSize: Int, format: NumericFormat?) {
+  init(width: Int, headSize: Int, quantizer: Quantizer?) {
     columns = width
     buffer = Tensor.zeros([0, width])
-    packed = format.map { PackedRows(format: $0, columns: width, headSize: headSize) }
+    packed = quantizer.map { PackedRows($0, columns: width, headSize: headSize) }
   }
 
   /// Bytes in use, capacity included.

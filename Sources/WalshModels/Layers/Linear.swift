@@ -32,6 +32,8 @@ public struct Linear: Sendable {
   public var weight: Weight
   /// b, `outputs` values.
   public var bias: Tensor?
+  /// How the layer rounds what it reads, where the layers of its group do not share one rounded activation.
+  public var activation: ActivationQuantizer?
 
   public init(_ weight: Weight, bias: Tensor? = nil) {
     self.weight = weight
@@ -52,9 +54,10 @@ public struct Linear: Sendable {
     }
   }
 
-  /// x·Wᵀ + b; the last extent of `x` is the number of inputs.
-  public func callAsFunction(_ x: Tensor) -> Tensor {
-    switch weight {
+  /// x·Wᵀ + b; the last extent of `input` is the number of inputs.
+  public func callAsFunction(_ input: Tensor) -> Tensor {
+    let x = activation?(input) ?? input
+    return switch weight {
     case .dense(let w): biased(x.matmulTransposed(w))
     case .interleaved(let w): biased(w.multiply(x))
     case .bfloat16(let w): biased(w.multiply(x))

@@ -59,7 +59,7 @@ public struct LlamaBlock: DecoderBlock {
   public func makeState() -> any DecoderState {
     KeyValueCache(
       width: configuration.keyValueHeadCount * configuration.headSize, headSize: configuration.headSize,
-      format: keyStage.cacheFormat)
+      stage: keyStage)
   }
 
   public func callAsFunction(_ x: Tensor, state: (any DecoderState)?, observer: ActivationObserver?) -> Tensor {
@@ -84,14 +84,14 @@ public struct LlamaBlock: DecoderBlock {
     let start = state?.tokenCount ?? 0
     let positions = start..<start + q.shape[q.rank - 2]
     func placed(_ x: Tensor, norm: Tensor?) -> Tensor {
-      keyStage.transformHeads(of: rotary.applied(to: normalizingHeads(of: x, by: norm), positions: positions))
+      rotary.applied(to: normalizingHeads(of: x, by: norm), positions: positions)
     }
-    let queries = placed(q, norm: queryNorm)
-    let keys = placed(k, norm: keyNorm)
+    let queries = keyStage.transformQueries(placed(q, norm: queryNorm))
+    let keys = keyStage.transformKeys(placed(k, norm: keyNorm))
     guard let state else {
       let headSize = configuration.headSize
       return attention.insideTexts(
-        queries, keyStage.cached(keys, headSize: headSize), keyStage.cached(v, headSize: headSize))
+        queries, keyStage.cachedKeys(keys, headSize: headSize), keyStage.cachedValues(v, headSize: headSize))
     }
     guard let cache = state as? KeyValueCache else {
       preconditionFailure("A Llama block keeps its state in a key-value cache.")

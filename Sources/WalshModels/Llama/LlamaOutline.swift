@@ -28,7 +28,9 @@ extension ModelOutline {
           group("mlp.output", [down], c.intermediateSize, .gatedProduct(producer: up)),
         ],
         residualWriters: [output, down],
-        attention: AttentionSite(path: prefix + "self_attn", headSize: c.headSize))
+        attention: AttentionSite(
+          path: prefix + "self_attn", headSize: c.headSize, heads: c.headCount,
+          keyHeads: c.keyValueHeadCount))
     }
     self.init(
       hiddenSize: c.hiddenSize, embedding: "model.embed_tokens.weight", blocks: blocks,

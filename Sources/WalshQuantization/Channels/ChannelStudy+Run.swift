@@ -31,7 +31,7 @@ extension ChannelStudy {
     let groups = try weights.walk(windows, progress: progress) { block, streams in
       var inputs: [String: InputStatistics] = [:]
       for group in block.outline.groups {
-        inputs[group.id] = InputStatistics(width: group.width, collectingGram: false)
+        inputs[group.id] = InputStatistics(width: group.width)
       }
       for stream in streams {
         _ = block(stream, state: nil) { group, activation in
@@ -190,16 +190,16 @@ private struct GroupMeasurement {
 }
 
 extension GroupTransform {
-  /// The transform itself; nil for none.
+  /// The transform itself; nil for none, and for one that is learned with its whole block.
   func resolved(
     for group: LinearGroup, weights: [Tensor], inputs: InputStatistics?
   ) throws -> (any LinearTransform)? {
     switch self {
-    case .none: nil
+    case .none, .learned: nil
     case .fixed(let transform): transform
     case .calibrated(let calibration):
       try calibration.transform(
-        for: group, weights: weights, inputs: inputs ?? InputStatistics(width: group.width, collectingGram: false))
+        for: group, weights: weights, inputs: inputs ?? InputStatistics(width: group.width))
     }
   }
 }

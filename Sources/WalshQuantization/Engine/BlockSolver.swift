@@ -8,6 +8,8 @@ struct BlockSolver {
   let architecture: Architecture
   let layer: Int
   let plan: Plan
+  /// What the plan's block calibration decided; nil without one.
+  var calibrated: CalibratedBlock?
 
   private var groups: [LinearGroup] { architecture.outline.blocks[layer].groups }
 
@@ -17,9 +19,10 @@ struct BlockSolver {
   /// groups before it leave.
   /// - Parameters:
   ///   - weights: the block's tensors as they are in the source.
-  ///   - hidden: the residual stream in front of the block, behind the plan's residual rotation.
+  ///   - hidden: the residual stream in front of the block, behind the plan's residual rotation; nil when the plan needs
+  ///     no calibration text.
   /// - Returns: the error of each quantized layer.
-  func solve(_ weights: inout BlockWeights, on hidden: HiddenStates) throws -> [LayerReport] {
+  func solve(_ weights: inout BlockWeights, on hidden: HiddenStates?) throws -> [LayerReport] {
     try transform(&weights, on: hidden)
     try setActivationFormats(&weights, on: hidden)
     return try groups.flatMap { try solve($0, in: &weights, on: hidden) }
@@ -27,7 +30,8 @@ struct BlockSolver {
 
   // MARK: Transforms
 
-  private func transform(_ weights: inout BlockWeights, on hidden: HiddenStates) throws {
+  private func transform(_ weights: inout BlockWeights, on hidden: HiddenStates?) throws {
+    if let calibrated { return try apply(calibrated, to: &weights) }
     let block = architecture.outline.blocks[layer]
     if let rotation = plan.residual {
       try weights.foldNorms(of: groups)
@@ -37,10 +41,12 @@ struct BlockSolver {
 
     var made: [(LinearGroup, any LinearTransform)] = []
     let calibrated = groups.filter { if case .calibrated = plan[$0].transform { true } else { false } }
-    let statistics = try inputStatistics(of: calibrated, in: weights, on: hidden, grams: false)
+    let statistics = try inputStatistics(of: calibrated, in: weights, on: hidden) { group in
+      if case .calibrated(let calibration) = plan[group].transform { calibration.needs } else { .init() }
+    }
     for group in groups {
       switch plan[group].transform {
-      case .none: continue
+      case .none, .learned: continue
       case .fixed(let transform): made.append((group, transform))
       case .calibrated(let calibration):
         guard let inputs = statistics[group.id] else { continue }
@@ -51,6 +57,25 @@ struct BlockSolver {
     for (group, transform) in made { try weights.apply(transform, to: group) }
   }
 
+  /// Folds what a block calibration decided, group by group in the order of the block: the transform, then the clipping of
+  /// the group's weights behind it. Rows of a producer that a later group maps (values, up projections) are clipped before.
+  private func apply(_ calibrated: CalibratedBlock, to weights: inout BlockWeights) throws {
+    for group in groups {
+      if let transform = calibrated.transforms[group.id] { try weights.apply(transform, to: group) }
+      for layer in group.layers {
+        guard let ratios = calibrated.weightClips[layer] else { continue }
+        try weights.update(layer + ".weight") { $0.clippingRows(ratios: ratios) }
+      }
+    }
+    weights.keys = KeyStage(cacheFormat: plan.cache)
+    weights.keys.queryTransform = calibrated.queryTransform
+    weights.keys.keyTransform = calibrated.keyTransform
+    if let cache = plan.cache {
+      weights.keys.keys = ActivationQuantizer(format: cache, clip: calibrated.keyClip)
+      weights.keys.values = ActivationQuantizer(format: cache, clip: calibrated.valueClip)
+    }
+  }
+
   /// How far beyond the largest calibrated activation the tensor scale reaches.
   ///
   /// A larger activation saturates, and a single one can spoil a text; scales in E4M3 have fifteen binades of range, of
@@ -58,31 +83,41 @@ struct BlockSolver {
   static let activationHeadroom: Float = 2
 
   /// Fixes the tensor scale of activations whose format has one, from the block in full precision.
-  private func setActivationFormats(_ weights: inout BlockWeights, on hidden: HiddenStates) throws {
+  private func setActivationFormats(_ weights: inout BlockWeights, on hidden: HiddenStates?) throws {
     let scaled = groups.filter { plan[$0].activations?.isTwoLevel == true }
-    let statistics = try inputStatistics(of: scaled, in: weights, on: hidden, grams: false)
+    let statistics = try inputStatistics(of: scaled, in: weights, on: hidden) { _ in .init() }
     for group in groups {
       guard let format = plan[group].activations else { continue }
+      if plan.clipsPerLayer, plan.clips(format) {
+        for layer in group.layers {
+          weights.layerActivations[layer] = ActivationQuantizer(
+            format: format, clip: calibrated?.activationClips[layer] ?? .none)
+        }
+        continue
+      }
       weights.activations[group.id] = ActivationQuantizer(
-        format: format, amax: (statistics[group.id]?.maxMagnitude).map { $0 * Self.activationHeadroom })
+        format: format, amax: (statistics[group.id]?.maxMagnitude).map { $0 * Self.activationHeadroom },
+        clip: calibrated?.activationClips[group.layers[0]] ?? .none)
     }
   }
 
   // MARK: Weights
 
   private func solve(
-    _ group: LinearGroup, in weights: inout BlockWeights, on hidden: HiddenStates
+    _ group: LinearGroup, in weights: inout BlockWeights, on hidden: HiddenStates?
   ) throws -> [LayerReport] {
     let groupPlan = plan[group]
     guard let format = groupPlan.weights else { return [] }
-    let quantizer = Quantizer(format: format, search: groupPlan.solver.scaleSearch)
+    let quantizer = Quantizer(format: format, search: groupPlan.solver.scaleSearch, clip: groupPlan.weightClip)
     let layers = try group.layers.map { ($0, try weights.tensor($0 + ".weight")) }
     // Runtimes fuse the layers of a group into one product, which has one tensor scale.
     let amax = format.isTwoLevel ? layers.map(\.1.maxMagnitude).max() : nil
 
     var gram: Matrix?
     if groupPlan.solver.needsHessian {
-      gram = try inputStatistics(of: [group], in: weights, on: hidden, grams: true)[group.id]?.gram
+      var seen = weights
+      if case .gptq(let gptq) = groupPlan.solver, gptq.inputs == .exact { seen.activations = [:] }
+      gram = try inputStatistics(of: [group], in: seen, on: hidden) { _ in .init(gram: true) }[group.id]?.gram
     }
     var factor: GPTQ.Factor?
     if case .gptq(let gptq) = groupPlan.solver, let gram { factor = try gptq.factor(of: gram) }
@@ -121,11 +156,12 @@ struct BlockSolver {
   /// Runs all samples through the block, as far as the last group of `collected`, and collects what the layers of these
   /// groups read, behind their input stages.
   private func inputStatistics(
-    of collected: [LinearGroup], in weights: BlockWeights, on hidden: HiddenStates, grams: Bool
+    of collected: [LinearGroup], in weights: BlockWeights, on hidden: HiddenStates?,
+    needs: (LinearGroup) -> InputStatistics.Needs
   ) throws -> [String: InputStatistics] {
     var statistics: [String: InputStatistics] = [:]
-    for group in collected { statistics[group.id] = InputStatistics(width: group.width, collectingGram: grams) }
-    if statistics.isEmpty { return [:] }
+    for group in collected { statistics[group.id] = InputStatistics(width: group.width, needs: needs(group)) }
+    guard let hidden, !statistics.isEmpty else { return [:] }
     let block = try architecture.block(layer, from: weights)
     try hidden.forEach { x in
       var missing = collected.count

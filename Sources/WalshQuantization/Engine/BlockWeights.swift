@@ -14,6 +14,8 @@ struct BlockWeights: WeightSource {
   var online: [String: any LinearTransform] = [:]
   /// The activation quantizer of each finished group, by group id.
   var activations: [String: ActivationQuantizer] = [:]
+  /// The activation quantizer of each finished layer that has its own, by path.
+  var layerActivations: [String: ActivationQuantizer] = [:]
   /// What happens to keys.
   var keys = KeyStage()
   /// The quantized weights by module path.
@@ -29,7 +31,9 @@ struct BlockWeights: WeightSource {
   }
 
   func linear(_ path: String) throws -> Linear {
-    Linear(.dense(try tensor(path + ".weight")), bias: tensors[path + ".bias"])
+    var layer = Linear(.dense(try tensor(path + ".weight")), bias: tensors[path + ".bias"])
+    layer.activation = layerActivations[path]
+    return layer
   }
 
   func inputStage(of group: LinearGroup) -> InputStage {

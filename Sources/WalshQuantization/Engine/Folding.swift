@@ -44,15 +44,38 @@ extension BlockWeights {
     case .norm(let name): try update(name) { $0.transformed(by: folded) }
     case .gatedProduct(let producer), .valueHeads(let producer, _, _, _):
       try transformOutput(of: producer, by: folded)
+    case .projection(let producer, let rows): try transformOutput(of: producer, rows: rows, by: folded)
+    case .convolution, .gatedScan: preconditionFailure("\(source) absorbs nothing.")
     }
   }
 
   /// y ← y·P for the output of a layer: W ← Pᵀ·W, b ← b·P.
   private mutating func transformOutput(of layer: String, by transform: any LinearTransform) throws {
-    try update(layer + ".weight") { $0.transposed().transformed(by: transform).transposed() }
+    try update(layer + ".weight") { $0.transformingOutputs(by: transform) }
     updateIfPresent(layer + ".bias") {
-      $0.reshaped(to: [1, $0.count]).transformed(by: transform).reshaped(to: $0.shape)
+      $0.reshaped(to: [$0.count, 1]).transformingOutputs(by: transform).reshaped(to: $0.shape)
     }
+  }
+
+  /// y ← y·P for those outputs of a layer that are made by `rows` of its weight.
+  private mutating func transformOutput(
+    of layer: String, rows: Range<Int>, by transform: any LinearTransform
+  ) throws {
+    func change(_ weight: Tensor) -> Tensor {
+      Tensor.stackingRows([
+        weight.rows(0..<rows.lowerBound), weight.rows(rows).transformingOutputs(by: transform),
+        weight.rows(rows.upperBound..<weight.rowCount),
+      ])
+    }
+    try update(layer + ".weight", change)
+    updateIfPresent(layer + ".bias") { change($0.reshaped(to: [$0.count, 1])).reshaped(to: $0.shape) }
+  }
+}
+
+extension Tensor {
+  /// Pᵀ·W: the weight whose outputs are those of this one, times P.
+  fileprivate func transformingOutputs(by transform: any LinearTransform) -> Tensor {
+    transposed().transformed(by: transform).transposed()
   }
 }
 
@@ -60,13 +83,15 @@ extension LinearGroup.Source {
   /// The transform of what produces the activation that has the effect of `transform` on the activation; nil when there is
   /// none and it has to act at run time.
   ///
-  /// A norm's weight and one factor of an element-wise product absorb diagonals. Attention's mixtures of value heads absorb
-  /// what `restricted` gives.
+  /// A norm's weight and one factor of an element-wise product absorb diagonals, a projection anything. Attention's mixtures
+  /// of value heads absorb what `restricted` gives.
   func absorbed(_ transform: any LinearTransform) -> (any LinearTransform)? {
     switch self {
     case .norm, .gatedProduct: transform as? DiagonalTransform
     case .valueHeads(_, let heads, let keyHeads, let headSize):
       transform.restricted(from: heads, to: keyHeads, headSize: headSize)
+    case .projection: transform
+    case .convolution, .gatedScan: nil
     }
   }
 
@@ -80,8 +105,8 @@ extension LinearGroup.Source {
 extension LinearTransform {
   /// The map of the value heads that has the effect of this map of the query heads' mixtures; nil when there is none.
   ///
-  /// A mixture is linear in the values, so one map of a head, the same for all heads, can act before it. A diagonal can
-  /// too when the heads that share a value head agree.
+  /// A mixture is linear in the values, so one map of a head, the same for all heads, can act before it. A diagonal, or
+  /// blocks that divide heads, can too when the heads that share a value head agree.
   func restricted(from heads: Int, to keyHeads: Int, headSize: Int) -> (any LinearTransform)? {
     if let diagonal = self as? BlockDiagonalTransform, diagonal.blocks.count == 1,
       headSize % diagonal.blocks[0].dimension == 0
@@ -89,6 +114,7 @@ extension LinearTransform {
       let block = diagonal.blocks[0]
       return BlockDiagonalTransform(block: block, count: keyHeads * headSize / block.dimension)
     }
+    if let diagonal = self as? BlockDiagonalTransform { return diagonal.agreed(by: heads, for: keyHeads, headSize) }
     guard let diagonal = self as? DiagonalTransform else { return nil }
     let shared = heads / keyHeads * headSize
     let scales = diagonal.scales
@@ -102,5 +128,26 @@ extension LinearTransform {
       kept += first
     }
     return DiagonalTransform(kept)
+  }
+}
+
+extension BlockDiagonalTransform {
+  /// The blocks of one query head for every value head; nil when its query heads differ, or blocks do not divide heads.
+  fileprivate func agreed(by heads: Int, for keyHeads: Int, _ headSize: Int) -> (any LinearTransform)? {
+    let size = blocks[0].dimension
+    guard blocks.count * size == heads * headSize, headSize % size == 0,
+      blocks.allSatisfy({ $0.dimension == size })
+    else { return nil }
+    let (perHead, shared) = (headSize / size, heads / keyHeads)
+    var kept: [any LinearTransform] = []
+    for keyHead in 0..<keyHeads {
+      for place in 0..<perHead {
+        let same = (0..<shared).map { blocks[(keyHead * shared + $0) * perHead + place] }
+        let matrix = same[0].matrix()
+        guard same.dropFirst().allSatisfy({ $0.matrix() == matrix }) else { return nil }
+        kept.append(same[0])
+      }
+    }
+    return BlockDiagonalTransform(blocks: kept)
   }
 }

@@ -13,7 +13,8 @@ final class HiddenStates {
   ///   - samples: one tensor `[tokens, hiddenSize]` per sample.
   ///   - limit: the bytes that may stay in memory.
   ///   - folder: where the scratch file goes; it is removed with this object.
-  init(_ samples: [Tensor], limit: Int, folder: URL) throws {
+  ///   - name: the scratch file's name, one for each stream.
+  init(_ samples: [Tensor], limit: Int, folder: URL, name: String = "hidden-states") throws {
     shapes = samples.map(\.shape)
     if samples.reduce(0, { $0 + $1.count * 4 }) <= limit {
       self.samples = samples
@@ -21,7 +22,7 @@ final class HiddenStates {
       return
     }
     self.samples = []
-    let url = folder.appending(path: "hidden-states.scratch")
+    let url = folder.appending(path: "\(name).scratch")
     guard FileManager.default.createFile(atPath: url.path, contents: nil) else {
       throw QuantizationError(url.path, "the scratch file cannot be created; check the disk's space and permissions.")
     }
@@ -44,9 +45,12 @@ final class HiddenStates {
   }
 
   /// Replaces each sample in order.
-  func update(_ change: (Tensor) throws -> Tensor) throws {
+  func update(_ change: (Tensor) throws -> Tensor) throws { try update(from: self, change) }
+
+  /// Replaces each sample in order by `change` of the same sample of `other`.
+  func update(from other: HiddenStates, _ change: (Tensor) throws -> Tensor) throws {
     for index in shapes.indices {
-      let changed = try change(try sample(index))
+      let changed = try change(try other.sample(index))
       guard let scratch else {
         samples[index] = changed
         continue
@@ -60,7 +64,8 @@ final class HiddenStates {
 
   private func offset(of index: Int) -> Int { shapes[..<index].reduce(0) { $0 + $1.reduce(1, *) * 4 } }
 
-  private func sample(_ index: Int) throws -> Tensor {
+  /// Sample `index`.
+  func sample(_ index: Int) throws -> Tensor {
     guard let scratch else { return samples[index] }
     let file = try FileHandle(forReadingFrom: scratch)
     defer { try? file.close() }

@@ -17,6 +17,8 @@ struct Journal {
     let checksum: String
     /// The errors of its layers.
     let layers: [LayerReport]
+    /// How the block's calibration went; nil where there was none.
+    var calibration: CalibrationReport?
   }
 
   private let url: URL
@@ -74,9 +76,11 @@ struct Journal {
   }
 
   /// Records the finished shard `file`.
-  mutating func add(_ file: String, in folder: URL, layers: [LayerReport]) throws {
+  mutating func add(
+    _ file: String, in folder: URL, layers: [LayerReport], calibration: CalibrationReport? = nil
+  ) throws {
     let (byteCount, checksum) = try Entry.measure(folder.appending(path: file))
-    let entry = Entry(file: file, byteCount: byteCount, checksum: checksum, layers: layers)
+    let entry = Entry(file: file, byteCount: byteCount, checksum: checksum, layers: layers, calibration: calibration)
     try append(entry.json)
     entries.append(entry)
   }
@@ -129,17 +133,18 @@ extension Journal.Entry {
 
   /// One line of the journal.
   var json: JSON {
-    .object([
+    var object: JSONObject = [
       "file": .string(file), "bytes": .number(JSONNumber(byteCount)), "checksum": .string(checksum),
-      "layers": .array(
-        layers.map { layer in
-          .object([
-            "path": .string(layer.path), "role": .string(layer.role), "format": .string(layer.format),
-            "weightError": .number(JSONNumber(layer.weightError)),
-            "outputError": layer.outputError.map { .number(JSONNumber($0)) } ?? .null,
-          ])
-        }),
-    ])
+      "layers": .array(layers.map(\.json)),
+    ]
+    if let calibration {
+      object["calibration"] = .object([
+        "layer": .number(JSONNumber(calibration.layer)), "firstLoss": .number(JSONNumber(calibration.firstLoss)),
+        "lastLoss": .number(JSONNumber(calibration.lastLoss)),
+        "heldValues": .number(JSONNumber(calibration.heldValues)),
+      ])
+    }
+    return .object(object)
   }
 
   /// Reads one line; nil when it is none of this kind.
@@ -150,13 +155,13 @@ extension Journal.Entry {
     self.file = file
     self.byteCount = byteCount
     self.checksum = checksum
-    self.layers = layers.compactMap { layer in
-      guard let path = layer["path"]?.stringValue, let role = layer["role"]?.stringValue,
-        let format = layer["format"]?.stringValue, let weightError = layer["weightError"]?.doubleValue
-      else { return nil }
-      return LayerReport(
-        path: path, role: role, format: format, weightError: weightError,
-        outputError: layer["outputError"]?.doubleValue)
+    self.layers = layers.compactMap(LayerReport.init(json:))
+    if let report = json["calibration"], let layer = report["layer"]?.intValue,
+      let firstLoss = report["firstLoss"]?.doubleValue, let lastLoss = report["lastLoss"]?.doubleValue,
+      let heldValues = report["heldValues"]?.intValue
+    {
+      calibration = CalibrationReport(
+        layer: layer, firstLoss: firstLoss, lastLoss: lastLoss, heldValues: heldValues)
     }
   }
 }

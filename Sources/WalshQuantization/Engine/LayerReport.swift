@@ -1,3 +1,5 @@
+import WalshCheckpoints
+
 /// How well one layer's weight survived.
 public struct LayerReport: Sendable, Equatable {
   /// The module path.
@@ -18,5 +20,25 @@ public struct LayerReport: Sendable, Equatable {
     self.format = format
     self.weightError = weightError
     self.outputError = outputError
+  }
+}
+
+extension LayerReport {
+  /// `path, role, format, weightError, outputError`; an unknown error is null.
+  public var json: JSON {
+    [
+      "path": .string(path), "role": .string(role), "format": .string(format),
+      "weightError": .number(JSONNumber(weightError)),
+      "outputError": outputError.map { .number(JSONNumber($0)) } ?? .null,
+    ]
+  }
+
+  /// Reads what `json` gives; nil when it is none of this kind.
+  public init?(json: JSON) {
+    guard let path = json["path"]?.stringValue, let role = json["role"]?.stringValue,
+      let format = json["format"]?.stringValue, let weightError = json["weightError"]?.doubleValue
+    else { return nil }
+    self.init(
+      path: path, role: role, format: format, weightError: weightError, outputError: json["outputError"]?.doubleValue)
   }
 }

@@ -5,6 +5,8 @@ import WalshModels
 struct ModelCard {
   let run: QuantizationRun
   let layers: [LayerReport]
+  /// How the blocks were calibrated, where they were.
+  let calibrations: [CalibrationReport]
   /// The transforms that act at run time.
   let transforms: [TransformScheme]
 
@@ -23,13 +25,24 @@ struct ModelCard {
         + (worst.map { ", worst \($0.path) with \(Self.short($0.weightError))." } ?? "."),
     ]
     lines += run.plan.remarks.map { "- \($0)." }
-    lines += [
-      "", "## Who can load it", "",
-    ]
+    if let method = run.plan.blockCalibration, !calibrations.isEmpty {
+      let errors = calibrations.map { "\(Self.short($0.firstLoss)) to \(Self.short($0.lastLoss))" }
+      lines.append("- \(method): relative squared error of each block's output \(errors.joined(separator: ", ")).")
+      let held = calibrations.reduce(0) { $0 + $1.heldValues }
+      if held > 0 {
+        lines.append("- \(held) steps of single values were held back from a singular matrix or a negative factor.")
+      }
+    }
+    lines += ["", "## Who can load it", ""]
     if transforms.contains(where: { $0.kind == .sequence }) {
       lines.append(
         "**Transforms act at run time that only Walsh knows** (`walsh-sequence` in `transform_config`). Runtimes that read "
           + "`transform_config` refuse this folder; those that do not would compute something else without a word.")
+    } else if run.plan.clipsAnything {
+      lines.append(
+        "**Activations are clipped before they are rounded**, as stored ratios say (`clip` in `quantization_config`): only "
+          + "Walsh does that. compressed-tensors refuses the key; a runtime that did not would compute something else."
+      )
     } else if !transforms.isEmpty {
       lines.append(
         "**Some rotations act at run time** (`transform_config`). Walsh and vLLM apply them; transformers, llama.cpp and "

@@ -88,7 +88,7 @@ public struct QuantizationRun {
   public func write(
     to output: URL, existing: FolderWriter.Existing, progress: ((ProgressUpdate) throws -> Void)? = nil
   ) throws -> [LayerReport] {
-    let identity = try fingerprint(progress)
+    let identity = try fingerprint(progress: progress)
     let folder = try FolderWriter(output, from: source.folder, existing: existing)
     var journal = try Journal(in: folder.journalFolder, of: folder.workingFolder, request: identity)
     return try prepared(&journal, progress).write(to: folder, &journal, progress)
@@ -101,12 +101,17 @@ public struct QuantizationRun {
     let steps = architecture.outline.blocks.count + 2
     let names = (0..<steps).map { FolderWriter.shardName($0, of: steps) }
     let shards = ShardBuilder(run: self)
-    var hidden: HiddenStates?
+    var streams: CalibrationStreams?
+    // A step that calibrates a block counts for as many as it makes.
+    let blockUnits = plan.blockCalibration?.steps(samples: calibration?.samples.count ?? 0) ?? 1
+    let units = 2 + (steps - 2) * blockUnits
     for step in 0..<steps {
       let label = step == 0 ? "embedding" : step == steps - 1 ? "output layer" : "block \(step) of \(steps - 2)"
-      try progress?(ProgressUpdate(label, done: step, total: steps))
+      let done = step == 0 ? 0 : 1 + (step - 1) * blockUnits
+      try progress?(ProgressUpdate(label, done: done, total: units))
       let isDone = step < journal.entries.count
       var reports: [LayerReport] = []
+      var calibrated: CalibrationReport?
       var tensors: [StoredTensor] = []
       switch step {
       case 0:
@@ -114,27 +119,43 @@ public struct QuantizationRun {
       case steps - 1:
         if !isDone { tensors = try shards.ends() }
       default:
-        if hidden == nil { hidden = try embeddedSamples(folder.workingFolder.appending(path: names[0]), folder) }
-        if !isDone, let hidden { (tensors, reports) = try shards.block(step - 1, on: hidden) }
+        let text = try streams ?? self.streams(folder.workingFolder.appending(path: names[0]), folder)
+        streams = text
+        if !isDone || step < steps - 2 {
+          let block = try shards.read(step - 1)
+          let maxima = try text.pass(step - 1, of: architecture, block)
+          if !isDone {
+            let result = try shards.block(step - 1, block, on: text, maxima: maxima) { steps, note in
+              try progress?(ProgressUpdate("\(label), \(note)", done: done + steps, total: units))
+            }
+            (tensors, reports, calibrated) = (result.tensors, result.layers, result.calibration)
+          }
+        }
       }
       if !isDone {
         let writer = try folder.shard(names[step], tensors: tensors.map(\.layout))
         for tensor in tensors { try writer.write(tensor) }
         try writer.finish()
-        try journal.add(names[step], in: folder.workingFolder, layers: reports)
+        try journal.add(names[step], in: folder.workingFolder, layers: reports, calibration: calibrated)
       }
-      if step > 0, step < steps - 2, let hidden, hidden.count > 0 {
-        try advance(hidden, through: step - 1, shard: folder.workingFolder.appending(path: names[step]))
+      if step > 0, step < steps - 2, let streams {
+        streams.advanceOriginal()
+        if let hidden = streams.quantized, hidden.count > 0 {
+          try advance(hidden, through: step - 1, shard: folder.workingFolder.appending(path: names[step]))
+        }
       }
     }
-    try progress?(ProgressUpdate("finishing", done: steps, total: steps))
-    hidden = nil
+    try progress?(ProgressUpdate("finishing", done: units, total: units))
+    streams = nil
     let layers = journal.entries.flatMap(\.layers)
     let result = try QuantizedConfiguration(run: self).configuration(
       shards: names.map { try Checkpoint(file: folder.workingFolder.appending(path: $0)) })
     let readme =
       try card
-      ?? ModelCard(run: self, layers: layers, transforms: result.quantization()?.transforms ?? []).text
+      ?? ModelCard(
+        run: self, layers: layers, calibrations: journal.entries.compactMap(\.calibration),
+        transforms: result.quantization()?.transforms ?? []
+      ).text
     var notes = ["README.md": Array(readme.utf8)]
     notes[AutoEvidence.fileName] = plan.evidence?.json.serialized(pretty: true)
     try folder.finish(configuration: result, shards: names, notes: notes)
@@ -170,11 +191,13 @@ public struct QuantizationRun {
   // MARK: Calibration
 
   /// The residual stream in front of the first block, from the embedding as it was written.
-  private func embeddedSamples(_ shard: URL, _ folder: FolderWriter) throws -> HiddenStates {
-    guard let calibration else { return try HiddenStates([], limit: 0, folder: folder.journalFolder) }
-    let embedding = try Checkpoint(file: shard).tensor(architecture.outline.embedding).tensor()
-    return try HiddenStates(
-      calibration.samples.map { embedding.gatheringRows($0) }, limit: activationLimit, folder: folder.journalFolder)
+  private func streams(_ shard: URL, _ folder: FolderWriter) throws -> CalibrationStreams {
+    var samples: [Tensor] = []
+    if let calibration {
+      let embedding = try Checkpoint(file: shard).tensor(architecture.outline.embedding).tensor()
+      samples = calibration.samples.map { embedding.gatheringRows($0) }
+    }
+    return try CalibrationStreams(samples, for: plan, limit: activationLimit, folder: folder.journalFolder)
   }
 
   /// Moves every sample through a finished block.
@@ -190,7 +213,7 @@ public struct QuantizationRun {
   // MARK: Identity
 
   /// A text that names model, request and calibration. Reads every weight once, and refuses NaN and infinity.
-  private func fingerprint(_ progress: ((ProgressUpdate) throws -> Void)?) throws -> String {
+  public func fingerprint(progress: ((ProgressUpdate) throws -> Void)? = nil) throws -> String {
     var print = Fingerprint()
     print.add(String(decoding: configuration.serialized(), as: UTF8.self))
     for (index, name) in source.names.enumerated() {

@@ -19,7 +19,9 @@ struct QuantizedConfiguration {
   /// How the layers in `shards` are quantized; nil when nothing is quantized and nothing acts at run time.
   func quantization(shards: [Checkpoint]) throws -> QuantizationConfiguration? {
     let transforms = try transformSchemes(in: shards)
-    let cache = run.plan.cache.flatMap { QuantizationArguments(cache: $0) }
+    let cache = run.plan.cache.flatMap { format in
+      QuantizationArguments(cache: format)?.clipped(run.plan.clips(format) ? .shared : nil)
+    }
     let groups = layerGroups
     if groups.isEmpty && transforms.isEmpty && cache == nil { return nil }
     let quantized = Set(outline.blocks.flatMap(\.groups).filter { run.plan[$0].weights != nil }.flatMap(\.layers))
@@ -53,7 +55,10 @@ struct QuantizedConfiguration {
       return QuantizationConfiguration.Group(
         name: "group_\(index)", targets: targets.map { ModulePattern(exactly: $0) }, format: layout.format,
         weights: layout.arguments,
-        inputActivations: pair.activations.flatMap { QuantizationArguments(activations: $0) })
+        inputActivations: pair.activations.flatMap { format in
+          QuantizationArguments(activations: format)?.clipped(
+            run.plan.clips(format) ? run.plan.clipsPerLayer ? .layer : .shared : nil)
+        })
     }
   }
 
@@ -122,12 +127,15 @@ struct QuantizedConfiguration {
 let keySchemeBase = "R3"
 
 extension LinearGroup.Source {
-  /// The name of a transform at this place, as QuaRot and SpinQuant number them.
+  /// The name of a transform at this place, as QuaRot and SpinQuant number them, and MambaQuant those of Mamba.
   var schemeBase: String {
     switch self {
     case .norm: "R1"
     case .valueHeads: "R2"
     case .gatedProduct: "R4"
+    case .gatedScan: "R2"
+    case .projection: "R5"
+    case .convolution: "R6"
     }
   }
 }

@@ -40,16 +40,52 @@ struct ShardBuilder {
     ] + bias(of: outline.head.layers[0])
   }
 
-  /// The tensors of block `layer`, solved on the residual stream in front of it, and the error of each layer.
-  func block(_ layer: Int, on hidden: HiddenStates) throws -> ([StoredTensor], [LayerReport]) {
-    let block = outline.blocks[layer]
-    let names = run.source.names.filter { $0.hasPrefix(block.prefix) }
+  /// The tensors of block `layer` as they are in the source.
+  func read(_ layer: Int) throws -> BlockWeights {
+    let names = self.names(of: layer)
     var tensors: [String: Tensor] = [:]
     for name in names { tensors[name] = try run.source.tensor(name).tensor() }
     run.source.release(names)
-    var weights = BlockWeights(tensors: tensors)
-    let reports = try BlockSolver(architecture: run.architecture, layer: layer, plan: plan)
-      .solve(&weights, on: hidden)
+    return BlockWeights(tensors: tensors)
+  }
+
+  private func names(of layer: Int) -> [String] {
+    run.source.names.filter { $0.hasPrefix(outline.blocks[layer].prefix) }
+  }
+
+  /// What a block became.
+  struct Block {
+    /// The tensors to store.
+    let tensors: [StoredTensor]
+    /// The error of each layer.
+    let layers: [LayerReport]
+    /// How its calibration went; nil without one.
+    let calibration: CalibrationReport?
+  }
+
+  /// Block `layer`, calibrated and solved on the residual streams in front of it.
+  ///
+  /// - Parameters:
+  ///   - original: the block as `read` gives it.
+  ///   - streams: the calibration text, already passed through the original block.
+  ///   - maxima: what that pass returned.
+  ///   - progress: see `BlockCalibration.calibrate`.
+  func block(
+    _ layer: Int, _ original: BlockWeights, on streams: CalibrationStreams, maxima: [String: Tensor],
+    progress: (_ done: Int, _ note: String) throws -> Void
+  ) throws -> Block {
+    let block = outline.blocks[layer]
+    let names = self.names(of: layer)
+    var weights = original
+    var calibrated: CalibratedBlock?
+    if let calibration = plan.blockCalibration, let inputs = streams.original, let targets = streams.targets {
+      calibrated = try calibration.calibrate(
+        CalibrationBlock(
+          architecture: run.architecture, layer: layer, plan: plan, tensors: original.tensors, inputMaxima: maxima,
+          sampleCount: inputs.count, input: inputs.sample, target: targets.sample), progress: progress)
+    }
+    let reports = try BlockSolver(architecture: run.architecture, layer: layer, plan: plan, calibrated: calibrated)
+      .solve(&weights, on: streams.solving)
 
     var result: [StoredTensor] = []
     for name in names {
@@ -67,11 +103,33 @@ struct ShardBuilder {
       let stored = OnlineTransform(transform)
       result += group.layers.flatMap { stored.tensors(named: group.source.schemeBase, at: $0, .input) }
     }
-    if let keys = weights.keys.transform, let site = block.attention {
-      let stored = OnlineTransform(keys)
-      result += [.queries, .cachedKeys].flatMap { stored.tensors(named: keySchemeBase, at: site.path, $0) }
+    if let queries = weights.keys.queryTransform, let keys = weights.keys.keyTransform, let site = block.attention {
+      result += OnlineTransform(queries).tensors(named: keySchemeBase, at: site.path, .queries)
+      result += OnlineTransform(keys).tensors(named: keySchemeBase, at: site.path, .cachedKeys)
     }
-    return (result, reports)
+    result += clips(of: weights, block)
+    return Block(tensors: result, layers: reports, calibration: calibrated?.report)
+  }
+
+  /// What is clipped of activations and of the cache: F32 [2], the parts that remain of the smallest and the largest value.
+  private func clips(of weights: BlockWeights, _ block: ModelOutline.Block) -> [StoredTensor] {
+    func stored(_ name: String, _ clip: ClipRatio) -> StoredTensor {
+      StoredTensor(name: name, Tensor([clip.lower, clip.upper]))
+    }
+    var result: [StoredTensor] = []
+    for group in block.groups where plan.clips(plan[group].activations) {
+      for layer in group.layers {
+        guard let quantizer = weights.layerActivations[layer] ?? weights.activations[group.id] else { continue }
+        result.append(stored(ClippingNames.input(of: layer), quantizer.clip))
+      }
+    }
+    if plan.clips(plan.cache), let site = block.attention, let keys = weights.keys.keys,
+      let values = weights.keys.values
+    {
+      result.append(stored(ClippingNames.keys(of: site.path), keys.clip))
+      result.append(stored(ClippingNames.values(of: site.path), values.clip))
+    }
+    return result
   }
 
   /// The divisor 2688 / amax of each quantized layer whose activations have a tensor scale, by path.

@@ -8,8 +8,9 @@ struct UnpackedWeights<Base: WeightSource>: WeightSource {
   func tensor(_ name: String) throws -> Tensor { try base.tensor(name) }
 
   func linear(_ path: String) throws -> Linear {
-    let layer = try base.linear(path)
-    return Linear(.dense(layer.denseWeight), bias: layer.bias)
+    var layer = try base.linear(path)
+    layer.weight = .dense(layer.denseWeight)
+    return layer
   }
 
   func inputStage(of group: LinearGroup) throws -> InputStage { try base.inputStage(of: group) }

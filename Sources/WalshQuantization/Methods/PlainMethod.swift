@@ -23,9 +23,9 @@ extension Plan {
     var plan = Plan(method: method, preset: preset, cache: preset.cache)
     for group in outline.blocks.flatMap(\.groups) {
       let isExcepted = group.layers.contains { exceptions.contains($0) }
+      let weights = isExcepted ? nil : preset.weights?.fitted(toWidth: group.width)
       plan.groups[group.id] = GroupPlan(
-        solver: solver, weights: isExcepted ? nil : preset.weights?.fitted(toWidth: group.width),
-        activations: isExcepted ? nil : preset.activations)
+        solver: solver, weights: weights, activations: weights == nil ? nil : preset.activations)
     }
     return plan
   }
@@ -33,8 +33,10 @@ extension Plan {
 
 extension NumericFormat {
   /// This format with a group size that divides `width`, as readers of integer checkpoints demand: the largest power of
-  /// two from 32 up, else one scale per row. Block formats (MX, NV) have a fixed block and stay as they are.
-  func fitted(toWidth width: Int) -> NumericFormat {
+  /// two from 32 up, else one scale per row. Block formats (MX, NV) have a fixed block and stay as they are; nil for
+  /// their 4-bit ones and an odd width, because readers take two codes in every byte for two columns.
+  func fitted(toWidth width: Int) -> NumericFormat? {
+    if element == .e2m1, width % 2 == 1 { return nil }
     guard case .int(let bits) = element, case .group(let size) = granularity, width % size != 0 else { return self }
     var fitting = size
     while fitting >= 32 && width % fitting != 0 { fitting /= 2 }

@@ -87,7 +87,7 @@ public struct OutlierRun {
         of: ResidualConcentration.moment(of: UnpackedWeights(base: weights), source.architecture, texts: texts),
         into: outliers.residualChannels(of: source.architecture.outline.hiddenSize))
     }
-    for group in groups {
+    for group in groups where group.source.absorbsScales {
       let channel = token.flatMap { $0.group == group.id ? $0.channel : nil }
       plan.groups[group.id] = GroupPlan(transform: .fixed(outliers.transform(of: group, tokenChannel: channel)))
     }
@@ -112,7 +112,7 @@ public struct OutlierRun {
     return (0..<8).map { index in
       let first = beginToken.flatMap { (0..<model.vocabularySize).contains($0) ? $0 : nil }
       let prompt = [first ?? Int(stream.uniform64(at: index) * Double(model.vocabularySize))]
-      let length = min(128, source.architecture.contextLength)
+      let length = min(128, source.architecture.contextLength ?? .max)
       return prompt
         + TokenGenerator(
           model: model, prompt: prompt, sampler: Sampler(temperature: 1, seed: outliers.seed &+ UInt64(index)),

@@ -64,7 +64,9 @@ public struct SyntheticOutliers: Sendable, Hashable {
   public func channels(of group: LinearGroup) -> [Int] {
     switch group.source {
     case .norm: return residualChannels(of: group.width).sorted()
-    case .gatedProduct: return chosen(of: group.width, for: group.id).sorted()
+    case .gatedProduct, .projection: return chosen(of: group.width, for: group.id).sorted()
+    // Nothing before it could make a channel larger.
+    case .convolution, .gatedScan: return []
     case .valueHeads(_, let heads, let keyHeads, let headSize):
       // A channel of a value head appears in the mixtures of all heads that share it.
       let shared = heads / keyHeads

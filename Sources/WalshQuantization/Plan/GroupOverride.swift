@@ -126,6 +126,12 @@ extension QuantizationRequest {
     var groupPlan = plan[group]
     if let weights = override.weights, !keepingPrecision {
       groupPlan.weights = weights.format?.fitted(toWidth: group.width)
+      if weights != .full, groupPlan.weights == nil {
+        throw QuantizationError(
+          "groups.\(group.role)",
+          "\(weights) stores an even number of columns, but \(group.id) has \(group.width); choose an integer format."
+        )
+      }
       if weights == .full { groupPlan.activations = nil }
     }
     if let activations = override.activations, !keepingPrecision { groupPlan.activations = activations.format }
@@ -133,7 +139,12 @@ extension QuantizationRequest {
     switch override.transform {
     case nil: break
     case .some(.none): groupPlan.transform = .none
-    case .smoothing: groupPlan.transform = .calibrated(SmoothingScales(strength: smoothing))
+    case .smoothing:
+      guard group.source.absorbsScales else {
+        throw QuantizationError(
+          "groups.\(group.role)", "nothing before \(group.id) absorbs scales; give it a rotation or no transform.")
+      }
+      groupPlan.transform = .calibrated(SmoothingScales(strength: smoothing))
     case .rotation(let kind):
       let stream = RandomStream(seed: seed, purpose: "rotation/\(group.id)")
       groupPlan.transform = .fixed(try kind.rotation(of: group, stream: stream))

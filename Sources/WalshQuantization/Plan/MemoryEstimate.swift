@@ -8,15 +8,17 @@ public struct MemoryEstimate: Sendable, Equatable {
   public let program: Int
   /// One block in Float32, while it is transformed, solved and written.
   public let block: Int
-  /// The second moment of the widest group with its factor, in Float64.
+  /// The second moment of the widest group with its factor, in Float64, or the rows that calibration of a block keeps.
   public let statistics: Int
   /// The matrices of online transforms.
   public let transforms: Int
-  /// The activations of one calibration sample inside a block.
+  /// The activations of one calibration sample inside a block, or of one step of a block calibration with its gradients.
   public let sample: Int
+  /// What a block calibration keeps of the block's weights between the forward and the backward pass.
+  public let calibration: Int
   /// The embedding or the output layer while it is rotated and written.
   public let ends: Int
-  /// The residual stream of all calibration samples.
+  /// The residual streams of all calibration samples.
   public let residualStream: Int
   /// The whole model with what its preparation computes; 0 when the plan has none. It grows with the model's depth.
   public let preparation: Int
@@ -34,33 +36,47 @@ public struct MemoryEstimate: Sendable, Equatable {
     var largest = 0
     var widest = 0
     var activations = 0
+    var rows = 0
     for block in outline.blocks {
       var count = 0
       for name in source.names where name.hasPrefix(block.prefix) { count += try source.tensor(name).count }
       largest = max(largest, count)
       var width = 4 * outline.hiddenSize
+      var kept = 0
       for group in block.groups {
         width += 3 * group.width
         if plan[group].weights != nil, plan[group].solver.needsHessian { widest = max(widest, group.width) }
+        if case .calibrated(let calibration) = plan[group].transform { kept += calibration.needs.rows * group.width }
       }
+      rows = max(rows, min(kept, samples * context * width))
       activations = max(activations, width)
     }
     // The block as read, as changed, as written, and a layer with its error in Float64.
     self.block = largest * 4 * 4
-    // The moment, its damped copy, the inverse and the factor, each with LAPACK's copy.
-    statistics = 8 * widest * widest * 8
+    // The moment, its damped copy, the inverse and the factor, each with LAPACK's copy; rows as kept, and those of a group
+    // stacked and mapped.
+    statistics = max(8 * widest * widest * 8, 3 * rows * 4)
     // A matrix is made from the identity, compared with the known ones, and written.
     transforms = 6 * plan.largestStoredTransform(of: outline)
-    sample = plan.calibrationReason == nil ? 0 : 2 * activations * context * 4
+    if let calibration = plan.blockCalibration {
+      // Every activation is kept for the backward pass, and some have a gradient at the same time.
+      sample = 3 * activations * context * min(samples, calibration.samplesPerStep) * 4
+      // Folded, clipped and rounded weights, and the gradients of two of them.
+      self.calibration = 5 * largest * 4
+    } else {
+      sample = plan.calibrationReason == nil ? 0 : 2 * activations * context * 4
+      calibration = 0
+    }
     let embedding = try source.tensor(outline.embedding)
     // Read and mapped, or written beside what was read.
     ends = embedding.byteCount * 2 + embedding.count * 4
-    residualStream = plan.calibrationReason == nil ? 0 : samples * context * outline.hiddenSize * 4
+    residualStream =
+      plan.calibrationReason == nil ? 0 : plan.streamCount * samples * context * outline.hiddenSize * 4
     preparation = try plan.preparation?.byteCount(for: plan, of: outline, source: source, context: context) ?? 0
   }
 
   /// What the run needs with its residual stream in a scratch file: no limit may be below.
-  public var minimum: Int { program + max(block + statistics + transforms + sample, ends, preparation) }
+  public var minimum: Int { program + max(block + statistics + transforms + sample + calibration, ends, preparation) }
 
   /// What the run needs when it is given no limit.
   public var peak: Int { peak(activationLimit: Self.defaultActivationLimit) }

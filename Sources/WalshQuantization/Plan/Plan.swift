@@ -19,6 +19,14 @@ public struct Plan: Sendable {
   public var keys: (any LinearTransform)?
   /// The format of cached keys and values; nil for full precision.
   public var cache: NumericFormat?
+  /// What makes the transforms of `GroupTransform.learned`, clips, and the map of keys, block by block; nil for none.
+  public var blockCalibration: (any BlockCalibration)?
+  /// Whether the block calibration learns a map of keys, whose inverse transpose queries take, in place of `keys`.
+  public var learnsKeys = false
+  /// Whether the block calibration learns what is clipped of weights, activations, keys and values.
+  public var learnsClips = false
+  /// Whether every layer clips its activation in its own way, instead of all of a group alike.
+  public var clipsPerLayer = false
   /// A plan for each group by its id; a group without one stays as it is (but for the residual rotation).
   public var groups: [String: GroupPlan]
   /// What has to be learned from the whole model before the first shard; nil for nothing.
@@ -51,8 +59,27 @@ public struct Plan: Sendable {
       if case .calibrated(let calibration) = plan.transform { return "\(calibration) looks at activations" }
       if plan.activations?.isTwoLevel == true { return "\(preset.name) activations have a calibrated tensor scale" }
     }
-    return nil
+    return blockCalibration.map { "\($0) learns from what passes through each block" }
   }
+
+  /// Whether weights or scales follow from the residual stream that the quantized blocks leave, and not from that of the
+  /// original model alone.
+  var readsQuantizedStream: Bool {
+    if blockCalibration == nil { return true }
+    return groups.values.contains { plan in
+      plan.weights != nil && plan.solver.needsHessian || plan.activations?.isTwoLevel == true
+    }
+  }
+
+  /// The residual streams of the calibration text that a run carries: the one behind quantized blocks, and for a block
+  /// calibration the one behind original blocks with its next state.
+  var streamCount: Int { (readsQuantizedStream ? 1 : 0) + (blockCalibration == nil ? 0 : 2) }
+
+  /// Whether activations in `format` have a learned clip: integers, whose scales pass a gradient.
+  func clips(_ format: NumericFormat?) -> Bool { learnsClips && format?.element.isInteger == true }
+
+  /// Whether anything is clipped at run time.
+  var clipsAnything: Bool { clips(cache) || groups.values.contains { clips($0.activations) } }
 
   /// Checks that a compressed-tensors checkpoint can store every format of the plan.
   ///

@@ -82,7 +82,7 @@ public struct PlanSummary: Sendable {
       } + [Row(GroupPlan(), of: outline.head, followsResidual: plan.residual != nil)]
     preset = plan.preset.description
     residual = plan.residual?.description
-    keys = plan.keys?.description
+    keys = plan.learnsKeys ? "learned, undone in queries" : plan.keys?.description
     cache = plan.cache?.name
     preparation = plan.preparation?.description
     bytesBefore = source.byteCount
@@ -129,16 +129,9 @@ public struct PlanSummary: Sendable {
 
 extension PlanSummary.Row {
   fileprivate init(_ plan: GroupPlan, of group: LinearGroup, followsResidual: Bool) {
-    let rest: Int
-    let parts: Int
-    switch plan.transform {
-    case .none: (rest, parts) = (0, 0)
-    case .fixed(let transform):
-      rest = group.source.rest(of: transform).count
-      parts = (transform as? CompositeTransform)?.parts.count ?? 1
-    // Calibrated transforms promise to fit what their group's source absorbs.
-    case .calibrated: (rest, parts) = (0, 1)
-    }
+    let transform = plan.transform.shape(for: group)
+    let rest = transform.map { group.source.rest(of: $0).count } ?? 0
+    let parts = transform.map { ($0 as? CompositeTransform)?.parts.count ?? 1 } ?? 0
     var name = plan.transform.description
     var isFolded = parts > rest
     if case .norm = group.source, followsResidual {
@@ -148,7 +141,7 @@ extension PlanSummary.Row {
     role = group.role
     blocks = group.role == "head" ? "–" : ""
     layerCount = group.layers.count
-    transform = name
+    self.transform = name
     placement =
       [isFolded ? "folded" : nil, rest > 0 ? "online" : nil].compactMap(\.self).joined(separator: " + ")
       .nonEmpty

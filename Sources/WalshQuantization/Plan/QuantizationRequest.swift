@@ -19,8 +19,16 @@ public struct QuantizationRequest: Sendable, Hashable {
     case spinquant
     /// SmoothQuant's scales.
     case smoothquant
+    /// FlatQuant's learned transforms, scales and clipping.
+    case flatquant
     /// The best of what is measured, group by group.
     case auto
+    /// Searched rotations of the blocks that share a scale.
+    case duQuantPlusPlus = "duquant++"
+    /// Searched rotations with permutations between them.
+    case duQuant = "duquant"
+    /// Hadamard transforms of the blocks that share a scale, and GPTQ with static scales.
+    case mrGPTQ = "mr-gptq"
   }
 
   /// The solvers by their names on the command line.
@@ -47,11 +55,19 @@ public struct QuantizationRequest: Sendable, Hashable {
   public var spinQuant: SpinQuantSettings
   /// What `auto` may spend.
   public var auto: AutoSettings
-  /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq` and methods that rotate, else round to
-  /// nearest.
+  /// How weights are chosen; nil for the method's own choice: GPTQ for `gptq`, `mr-gptq` and methods that rotate, else
+  /// round to nearest, for `duquant++` with searched scales.
   public var solver: Solver?
   /// SmoothQuant's α.
   public var smoothing: Double
+  /// What FlatQuant learns, and how.
+  public var flatQuant = FlatQuantSettings()
+  /// DuQuant++'s settings.
+  public var duQuantPlusPlus = DuQuantPlusPlusSettings()
+  /// DuQuant's settings.
+  public var duQuant = DuQuantSettings()
+  /// MR-GPTQ's settings.
+  public var mrGPTQ = MRGPTQSettings()
   /// The seed of random rotations and of the choice of calibration samples.
   public var seed: UInt64
   /// Patterns of layers that stay in full precision.
@@ -124,7 +140,20 @@ public struct QuantizationRequest: Sendable, Hashable {
       return SpinQuantMethod(
         settings: spinQuant, solver: weightSolver(.gptq), seed: seed, usesOnlineRotations: usesOnlineRotations)
     case .smoothquant: return SmoothQuantMethod(strength: smoothing, solver: weightSolver(.rtn))
+    case .flatquant:
+      // Rows are clipped by then: their scales are those of what remains.
+      let weights = solver == .gptq ? WeightSolver.gptq(GPTQ()) : weightSolver(.rtn)
+      return FlatQuantMethod(flatQuant, solver: weights, seed: seed)
     case .auto: return AutoMethod(self)
+    case .duQuantPlusPlus:
+      return DuQuantPlusPlusMethod(settings: duQuantPlusPlus, solver: weightSolver(.mse), seed: seed)
+    case .duQuant: return DuQuantMethod(settings: duQuant, solver: weightSolver(.rtn), seed: seed)
+    case .mrGPTQ:
+      switch solver {
+      case nil, .gptq, .gptqByActivation:
+        return MRGPTQMethod(settings: mrGPTQ, ordersByActivation: solver == .gptqByActivation)
+      case .rtn, .mse: return MRGPTQMethod(settings: mrGPTQ, solver: weightSolver(.rtn))
+      }
     }
   }
 
@@ -136,6 +165,10 @@ public struct QuantizationRequest: Sendable, Hashable {
     if method.rotates, !usesOnlineRotations { parts.append("folded only") }
     if method == .auto { parts.append("\(auto)") }
     if method == .smoothquant { parts.append("α = \(smoothing)") }
+    if method == .flatquant, !flatQuant.changes.isEmpty { parts.append("flatquant: \(flatQuant.changes)") }
+    if method == .duQuantPlusPlus { parts.append("\(duQuantPlusPlus)") }
+    if method == .duQuant { parts.append("\(duQuant)") }
+    if method == .mrGPTQ { parts.append("\(mrGPTQ)") }
     if let solver { parts.append(solver.rawValue) }
     parts.append("seed \(seed)")
     for (key, override) in overrides.sorted(by: { $0.key < $1.key }) { parts.append("\(key): \(override)") }

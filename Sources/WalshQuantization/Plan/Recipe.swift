@@ -3,7 +3,8 @@ import Yams
 
 /// A recipe file: a request as YAML.
 ///
-///     method: rotation          # rtn, gptq, rotation, quarot, spinquant, smoothquant
+///     method: rotation          # rtn, gptq, smoothquant, rotation, quarot, spinquant, flatquant, duquant++, duquant,
+///                               # mr-gptq, auto
 ///     to: NVFP4                 # a preset, or int4, int4/64
 ///     rotation: hadamard
 ///     online-rotations: true
@@ -13,10 +14,12 @@ import Yams
 ///       tokens: 1024
 ///     solver: gptq
 ///     smoothing: 0.5
+///     duquant++: { block: 32 }  # settings of a method: DuQuantPlusPlusSettings, DuQuantSettings, MRGPTQSettings
 ///     samples: 128
 ///     context: 2048
 ///     seed: 0
 ///     except: [lm_head]
+///     flatquant: { epochs: 15, batch-size: 4 }        # see FlatQuantSettings
 ///     groups:                   # by role, or by group such as layers.0.mlp.output
 ///       mlp.output: { weights: INT8/row, activations: full, transform: none, solver: rtn }
 ///
@@ -46,9 +49,9 @@ extension QuantizationRequest {
   public init(recipe text: String, named name: String) throws(QuantizationError) {
     let root = try RecipeNode(parsing: text, named: name)
     let keys = [
-      "method", "to", "rotation", "online-rotations", "spinquant", "auto", "solver", "smoothing", "samples",
-      "context",
-      "seed", "except", "groups",
+      "method", "to", "rotation", "online-rotations", "spinquant", "flatquant", "auto", "solver", "smoothing",
+      "samples", "context", "seed", "except", "groups", DuQuantPlusPlusSettings.key, DuQuantSettings.key,
+      MRGPTQSettings.key,
     ]
     let members = try root.members(keys)
     guard let to = members["to"] else {
@@ -63,9 +66,15 @@ extension QuantizationRequest {
     try members["auto"].map { node throws(QuantizationError) in auto = try AutoSettings(node) }
     try members["solver"].map { node throws(QuantizationError) in solver = try node.choice() as Solver }
     try members["smoothing"].map { node throws(QuantizationError) in smoothing = try node.number(in: 0...1) }
+    try members["flatquant"].map { node throws(QuantizationError) in flatQuant = try FlatQuantSettings(node) }
     try members["samples"].map { node throws(QuantizationError) in samples = try node.integer(in: 1...1 << 32) }
     try members["context"].map { node throws(QuantizationError) in context = try node.integer(in: 2...1 << 32) }
     try members["seed"].map { node throws(QuantizationError) in seed = UInt64(try node.integer(in: 0...Int.max)) }
+    try members[DuQuantPlusPlusSettings.key].map { node throws(QuantizationError) in
+      duQuantPlusPlus = try DuQuantPlusPlusSettings(node)
+    }
+    try members[DuQuantSettings.key].map { node throws(QuantizationError) in duQuant = try DuQuantSettings(node) }
+    try members[MRGPTQSettings.key].map { node throws(QuantizationError) in mrGPTQ = try MRGPTQSettings(node) }
     for pattern in try members["except"]?.elements() ?? [] { exceptions.append(try pattern.text()) }
     for (key, group) in try members["groups"]?.members() ?? [:] { overrides[key] = try GroupOverride(group) }
   }
@@ -78,6 +87,8 @@ extension QuantizationRequest {
     if method == .auto || auto != AutoSettings() { lines.append("auto: \(auto.recipe)") }
     if let solver { lines.append("solver: \(solver.rawValue)") }
     lines += ["smoothing: \(smoothing)", "samples: \(samples)", "context: \(context)", "seed: \(seed)"]
+    if flatQuant != FlatQuantSettings() { lines += ["flatquant:"] + flatQuant.recipeLines.map { "  " + $0 } }
+    lines += [duQuantPlusPlus.recipeLine, duQuant.recipeLine, mrGPTQ.recipeLine].compactMap(\.self)
     func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
     if !exceptions.isEmpty { lines.append("except: [\(exceptions.map(quoted).joined(separator: ", "))]") }
     if !overrides.isEmpty { lines.append("groups:") }
@@ -97,9 +108,9 @@ extension SpinQuantSettings {
     try members["learning-rate"].map { node throws(QuantizationError) in
       learningRate = try node.number(in: 1e-9...1e9)
     }
-    try members["batch"].map { node throws(QuantizationError) in batch = try node.integer(in: 1...1 << 20) }
+    try members["batch"].map { node throws(QuantizationError) in batch = try node.integer(in: 1...1 << 16) }
     try members["sequence-length"].map { node throws(QuantizationError) in
-      sequenceLength = try node.integer(in: 2...1 << 32)
+      sequenceLength = try node.integer(in: 2...1 << 20)
     }
   }
 

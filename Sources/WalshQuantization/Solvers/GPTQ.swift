@@ -15,19 +15,33 @@ public struct GPTQ: Sendable, Hashable, CustomStringConvertible {
   public var ordersByActivation: Bool
   /// How scales are chosen.
   public var scales: ScaleSearch
+  /// Which inputs H is made of.
+  public var inputs: Inputs
   /// Columns between two updates of everything behind them; changes speed, not results beyond rounding.
   public var blockSize: Int
 
+  /// The inputs of a layer that its second moment is taken of.
+  public enum Inputs: Sendable, Hashable {
+    /// As the quantized model gives them to the layer: rounded, where activations are.
+    case quantized
+    /// Without the rounding of activations in the layer's block; MR-GPTQ.
+    case exact
+  }
+
   public init(
-    damping: Double = 0.01, ordersByActivation: Bool = false, scales: ScaleSearch = .minMax, blockSize: Int = 64
+    damping: Double = 0.01, ordersByActivation: Bool = false, scales: ScaleSearch = .minMax,
+    inputs: Inputs = .quantized, blockSize: Int = 64
   ) {
     self.damping = damping
     self.ordersByActivation = ordersByActivation
     self.scales = scales
+    self.inputs = inputs
     self.blockSize = blockSize
   }
 
-  public var description: String { ordersByActivation ? "GPTQ, by activation" : "GPTQ" }
+  public var description: String {
+    "GPTQ" + (ordersByActivation ? ", by activation" : "") + (inputs == .exact ? ", exact inputs" : "")
+  }
 
   /// The upper factor U of the damped inverse, and the order of the columns; shared by all layers of a group.
   public struct Factor: Sendable {

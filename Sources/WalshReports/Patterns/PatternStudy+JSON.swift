@@ -73,4 +73,4 @@ extension PatternStudy {
 }
 
 private func number(_ value: Int) -> JSON { .number(JSONNumber(value)) }
-private func number(_ value: Double) -> JSON { value.isFinite ? .number(JSONNumber(value)) : .null }
+private func number(_ value: Double) -> JSON { JSON(finite: value) }

@@ -135,23 +135,3 @@ public struct CausalAttention: Sendable {
     return [dq, dk, dv]
   }
 }
-
-extension Tensor {
-  /// Calls `body` with the first value of each of four tensors, unless one is empty.
-  fileprivate static func withPointers(
-    _ a: Tensor, _ b: Tensor, _ c: Tensor, _ d: Tensor,
-    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
-  ) {
-    a.withUnsafeBufferPointer { a in
-      b.withUnsafeBufferPointer { b in
-        c.withUnsafeBufferPointer { c in
-          d.withUnsafeBufferPointer { d in
-            guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress, let d = d.baseAddress
-            else { return }
-            body(a, b, c, d)
-          }
-        }
-      }
-    }
-  }
-}

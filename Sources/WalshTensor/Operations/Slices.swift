@@ -7,18 +7,23 @@ extension Tensor {
     let n = columns
     let slice = Tensor(shape: shape.dropLast() + [range.count]) { out in
       withUnsafeBufferPointer { x in
-        for r in 0..<rowCount {
-          for j in range { out[r * range.count + j - range.lowerBound] = x[r * n + j] }
+        Parallel.forEachChunk(ofRows: rowCount, columns: range.count) { rows in
+          for r in rows {
+            for j in range { out[r * range.count + j - range.lowerBound] = x[r * n + j] }
+          }
         }
       }
     }
     return slice.recorded(from: self) { [shape, rowCount] _ in
       { gradient in
         Tensor(shape: shape) { out in
-          out.initialize(repeating: 0)
           gradient.withUnsafeBufferPointer { g in
-            for r in 0..<rowCount {
-              for j in range { out[r * n + j] = g[r * range.count + j - range.lowerBound] }
+            Parallel.forEachChunk(ofRows: rowCount, columns: n) { rows in
+              for r in rows {
+                for j in 0..<range.lowerBound { out[r * n + j] = 0 }
+                for j in range { out[r * n + j] = g[r * range.count + j - range.lowerBound] }
+                for j in range.upperBound..<n { out[r * n + j] = 0 }
+              }
             }
           }
         }

@@ -1,9 +1,11 @@
 import Foundation
+import WalshTensor
 
 /// A training run as YAML. Every key has a default but `text`:
 ///
 ///     model: { layers: 4, width: 256, heads: 4, key-heads: 4, head-size: 64, intermediate: 704, vocabulary: 512,
 ///              tie: true, rope-theta: 10000 }
+///     # or { architecture: mamba, layers: 4, width: 256, states: 16, expand: 2, taps: 4, step-rank: 16, … }
 ///     text: [stories.json]
 ///     tokenizer: path/to/model      # else a vocabulary is trained on the text
 ///     recipe: fp32
@@ -133,6 +135,7 @@ extension ModelDimensions {
     try node.read(
       into: &self,
       [
+        "architecture": { $0.architecture = try $1.choice() },
         "layers": { $0.layers = try $1.integer() },
         "width": { $0.width = try $1.integer() },
         "heads": { $0.heads = try $1.integer() },
@@ -142,17 +145,24 @@ extension ModelDimensions {
         "vocabulary": { $0.vocabulary = try $1.integer() },
         "tie": { $0.tie = try $1.flag() },
         "rope-theta": { $0.ropeTheta = try $1.number() },
+        "states": { $0.states = try $1.integer() },
+        "expand": { $0.expand = try $1.integer() },
+        "taps": { $0.taps = try $1.integer() },
+        "step-rank": { $0.stepRank = try $1.integer() },
       ])
   }
 
   fileprivate var settings: String {
     let optional = [
       ("heads", heads), ("key-heads", keyHeads), ("head-size", headSize), ("intermediate", intermediate),
+      ("states", states), ("expand", expand), ("taps", taps), ("step-rank", stepRank),
     ]
+    let isLlama = architecture == .llama
     return
-      (["layers: \(layers)", "width: \(width)"]
+      ((isLlama ? [] : ["architecture: \(architecture.rawValue)"]) + ["layers: \(layers)", "width: \(width)"]
       + optional.compactMap { key, value in value.map { "\(key): \($0)" } }
-      + ["vocabulary: \(vocabulary)", "tie: \(tie)", "rope-theta: \(ropeTheta)"]).joined(separator: ", ")
+      + ["vocabulary: \(vocabulary)", "tie: \(tie)"] + (isLlama ? ["rope-theta: \(ropeTheta)"] : []))
+      .joined(separator: ", ")
   }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import WalshTensor
 
 /// A training run: the model, the text, and how the one is fitted to the other.
 public struct TrainingConfiguration: Sendable, Hashable {
@@ -69,6 +70,7 @@ public struct TrainingConfiguration: Sendable, Hashable {
   ///
   /// - Throws: `TrainingError` naming the key and the fix.
   public func check() throws(TrainingError) {
+    try model.check()
     guard !text.isEmpty else { throw TrainingError("text", "there is nothing to learn from; give --text FILE.") }
     for (key, value, low) in [
       ("layers", model.layers, 1), ("width", model.width, 2), ("heads", model.heads ?? 1, 1),
@@ -77,8 +79,14 @@ public struct TrainingConfiguration: Sendable, Hashable {
       ("batch", batch, 1), ("accumulation", accumulation, 1), ("context", context, 2), ("warm-up", warmUp ?? 0, 0),
       ("validation interval", validationInterval, 1), ("checkpoint-interval", checkpointInterval, 1),
       ("log-interval", logInterval, 1),
+      ("expand", model.expand ?? 1, 1), ("step-rank", model.stepRank ?? 1, 1),
     ] where !(low...1 << 30).contains(value) {
       throw TrainingError("\(key) \(value)", "it must be a whole number from \(low) to \(1 << 30).")
+    }
+    for (key, value, most) in [
+      ("states", model.states ?? 1, SelectiveScan.mostStates), ("taps", model.taps ?? 1, 64),
+    ] where !(1...most).contains(value) {
+      throw TrainingError("\(key) \(value)", "it must be a whole number from 1 to \(most).")
     }
     for (key, value, range) in [
       ("learning-rate", learningRate, 1e-12...1e3), ("final-share", finalShare, 0...1),

@@ -1,3 +1,5 @@
+import WalshTensor
+
 /// Parameters that share settings of the optimiser, chosen by the ends of their names.
 public struct ParameterGroup: Sendable, Hashable {
   /// Name endings, such as `embed_tokens.weight` or `norm.weight`; a parameter belongs to the group if one fits.
@@ -13,9 +15,12 @@ public struct ParameterGroup: Sendable, Hashable {
     self.learningRateFactor = learningRateFactor
   }
 
-  /// Norms, biases and embeddings without decay: shrinking them changes the scale of the stream, not the complexity.
+  /// Norms, biases and embeddings without decay: shrinking them changes the scale of the stream, not the complexity; nor A
+  /// and D of a state-space model, whose decays would all become one.
   public static let undecayed = ParameterGroup(
-    endings: ["norm.weight", ".bias", "embed_tokens.weight"], weightDecay: 0)
+    endings: [
+      "norm.weight", "norm_f.weight", ".bias", "embed_tokens.weight", "embeddings.weight", ".A_log", ".D",
+    ], weightDecay: 0)
 
   /// Whether the parameter `name` belongs here.
   public func contains(_ name: String) -> Bool { endings.contains { name.hasSuffix($0) } }

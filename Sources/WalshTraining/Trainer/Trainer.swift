@@ -137,12 +137,10 @@ public struct Trainer: Sendable {
         "step \(step + 1)", "the \(loss.isFinite ? "gradient" : "loss") is not a number; \(advice)")
     }
     // Knowing nothing costs log(vocabulary); three times as much is a model that is confidently wrong.
-    let limit = 3 * log(Double(vocabularySize))
+    let limit = 3 * log(Double(architecture.vocabularySize))
     guard loss <= limit else {
       throw TrainingError(
         "step \(step + 1)", "the loss has diverged to \(String(format: "%.4g", loss)); \(advice)")
     }
   }
-
-  private var vocabularySize: Int { architecture.parameters[0].shape[0] }
 }

@@ -179,11 +179,11 @@ extension TrainingFolder {
         )
       }
     }
-    let stored = try Checkpoint(folder: url).configuration().llama()
-    guard stored.vocabularySize == architecture.parameters[0].shape[0] else {
+    let stored = try Architecture(Checkpoint(folder: url).configuration())
+    guard stored.vocabularySize == architecture.vocabularySize else {
       throw TrainingError(
         url,
-        "the model has \(stored.vocabularySize) tokens, but its tokenizer.json has \(architecture.parameters[0].shape[0]); put the run's tokenizer back."
+        "the model has \(stored.vocabularySize) tokens, but its tokenizer.json has \(architecture.vocabularySize); put the run's tokenizer back."
       )
     }
     let state = try read(architecture)

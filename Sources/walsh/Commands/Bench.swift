@@ -2,6 +2,7 @@ import ArgumentParser
 import WalshCheckpoints
 import WalshEvaluation
 import WalshModels
+import WalshQuantization
 import WalshReports
 import WalshTensor
 
@@ -9,8 +10,8 @@ extension KernelCase.Group: ExpressibleByArgument {}
 
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure kernels beside the machine's own copy rate, or the speed of a model.",
-    subcommands: [BenchKernels.self, BenchModel.self], defaultSubcommand: BenchKernels.self)
+    abstract: "Measure kernels beside the machine's own copy rate, the speed of a model, or that of a calibration.",
+    subcommands: [BenchKernels.self, BenchModel.self, BenchFlatQuant.self], defaultSubcommand: BenchKernels.self)
 }
 
 struct BenchKernels: ParsableCommand {
@@ -19,14 +20,15 @@ struct BenchKernels: ParsableCommand {
     abstract: "Measure kernels beside the machine's own copy rate.",
     discussion: """
       fwht are Hadamard transforms, formats quantizing and packing, matmul products with packed and plain weights, kernels \
-      the products of four-bit weights beside what the machine reads and computes at best. Each is measured in alternating \
+      the products of four-bit weights beside what the machine reads and computes at best, scan Mamba's selective scan \
+      beside its scalar reference. Each is measured in alternating \
       rounds with memcpy on as much memory; quote the ratio. --kernels forces an instruction set.
 
       Example:
         walsh bench fwht --threads 1 --json
       """)
 
-  @Argument(help: "fwht, formats, matmul or kernels.")
+  @Argument(help: "fwht, formats, matmul, kernels or scan.")
   var kernels: KernelCase.Group
 
   @OptionGroup var options: RunOptions
@@ -79,5 +81,66 @@ struct BenchModel: ParsableCommand {
     if options.json { return printJSON(speed.json) }
     print("prompt      \(speed.promptTokensPerSecond.fixed(1)) tokens/s")
     print("decode      \(speed.tokensPerSecond.fixed(1)) tokens/s")
+  }
+}
+
+struct BenchFlatQuant: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "flatquant",
+    abstract: "Measure FlatQuant's calibration beside the machine's matrix products.",
+    discussion: """
+      A made-up Llama is calibrated block by block as quantize does it. Both rates count the operations that the method \
+      needs; the seconds hold everything.
+
+      Example:
+        walsh bench flatquant --width 512 --blocks 4 --json
+      """)
+
+  @Option(help: ArgumentHelp("The width of the model.", valueName: "channels"))
+  var width = 512
+  @Option(help: ArgumentHelp("The width of its feed-forward networks.", valueName: "channels"))
+  var feedForward = 1408
+  @Option(help: ArgumentHelp("The attention heads.", valueName: "count"))
+  var heads = 8
+  @Option(help: ArgumentHelp("The blocks.", valueName: "count"))
+  var blocks = 4
+  @Option(help: ArgumentHelp("The calibration windows.", valueName: "count"))
+  var samples = 128
+  @Option(help: ArgumentHelp("The tokens of a window.", valueName: "count"))
+  var context = 256
+  @Option(help: ArgumentHelp("The passes over the windows.", valueName: "count"))
+  var epochs = 15
+  @Option(help: ArgumentHelp("The formats.", valueName: "preset"))
+  var to = "W4A4KV4"
+  @OptionGroup var options: RunOptions
+
+  func validate() throws {
+    for (name, value) in [
+      ("--width", width), ("--feed-forward", feedForward), ("--heads", heads), ("--blocks", blocks),
+      ("--samples", samples), ("--context", context), ("--epochs", epochs),
+    ] where value < 1 {
+      throw ValidationError("\(name) \(value): it is at least 1.")
+    }
+    guard width % heads == 0, width / heads % 2 == 0 else {
+      throw ValidationError("--heads \(heads): heads must divide the width \(width) into even sizes.")
+    }
+    guard Preset(named: to) != nil else { throw ValidationError("--to \(to): there is no such preset.") }
+  }
+
+  func run() throws {
+    let bar = options.start()
+    var sizes = FlatQuantBenchmark.Sizes()
+    (sizes.width, sizes.feedForward, sizes.heads, sizes.keyHeads) = (width, feedForward, heads, heads)
+    (sizes.blocks, sizes.samples, sizes.length) = (blocks, samples, context)
+    var settings = FlatQuantSettings()
+    settings.epochs = epochs
+    guard let preset = Preset(named: to) else { return }
+    let result = try FlatQuantBenchmark(sizes, settings: settings, preset: preset).measure(progress: bar.show)
+    bar.clear()
+    if options.json { return printJSON(result.json) }
+    print("block       \(duration(result.secondsPerBlock)), \(result.steps) steps")
+    print("method      \((result.rate / 1e9).fixed(1)) GFLOP/s of \((result.operations / 1e9).fixed(0)) GFLOP")
+    print("products    \((result.productRate / 1e9).fixed(1)) GFLOP/s")
+    print("share       \((100 * result.share).fixed(1)) %")
   }
 }

@@ -56,13 +56,13 @@ struct Demo: ParsableCommand {
     }
     print("\n" + TextTable(outcome.comparison.table).text(.standard))
     // The candidate nearest to its base tells the story.
-    let candidates = zip(outcome.comparison.rows.dropFirst(), outcome.folders)
-    let nearest = candidates.min {
-      ($0.0.divergence?.kl.value ?? .infinity) < ($1.0.divergence?.kl.value ?? .infinity)
+    let nearest = outcome.entries.min {
+      ($0.row.divergence?.kl.value ?? .infinity) < ($1.row.divergence?.kl.value ?? .infinity)
     }
-    if let (row, folder) = nearest {
-      print("\(row.name), computing on packed weights:\n\n\(try story(from: ModelFolder(folder)))\n")
+    if let nearest {
+      print("\(nearest.row.name), computing on packed weights:\n\n\(try story(from: ModelFolder(nearest.folder)))\n")
     }
+    for failure in outcome.failures { print("\(failure.request.label): \(failure.sentence)") }
     print("report: \(folder.appending(path: "report.html").path(percentEncoded: false))")
   }
 
@@ -90,7 +90,7 @@ struct Demo: ParsableCommand {
   }
 
   private func study(of base: ModelFolder, in folder: URL) throws -> Study {
-    let context = min(256, base.architecture.contextLength)
+    let context = min(256, base.architecture.contextLength ?? .max)
     let tokenizer = try base.tokenizer()
     let encoding = TokenEncoding(tokenizer)
     let requests = ["MXFP4", "NVFP4"].compactMap { Preset(named: $0) }.flatMap { preset in
@@ -101,11 +101,11 @@ struct Demo: ParsableCommand {
         QuantizationRequest(method: .rotation, preset: preset, rotation: .block32),
       ]
     }
+    let text = try CalibrationText(
+      URL(filePath: calibration), tokenizer: tokenizer, beginToken: encoding.beginToken, count: samples,
+      context: context, seed: 0)
     return Study(
-      base: base, requests: requests,
-      calibration: try CalibrationText(
-        URL(filePath: calibration), tokenizer: tokenizer, beginToken: encoding.beginToken, count: samples,
-        context: context, seed: 0),
+      base: base, requests: requests, calibration: { _ in text },
       windows: try ScoringProtocol.documents(context: context).windows(
         of: try EvaluationText(contentsOf: URL(filePath: documents)).prefix(100), encoding: encoding),
       folder: folder)
@@ -117,8 +117,7 @@ struct Demo: ParsableCommand {
     var facts = [
       Report.Fact("Model", base.name),
       Report.Fact("Scored", "\(study.windows.windows.count) documents, \(study.windows.scoring)"),
-      Report.Fact(
-        "Calibrated", study.calibration.map { "\($0.samples.count) samples, \($0.tokenCount) tokens" } ?? "no"),
+      Report.Fact("Calibrated", "\(samples) samples of \(min(256, base.architecture.contextLength ?? .max)) tokens"),
     ]
     var plots: [any Plot] = [outcome.layerErrorPlot]
     if !curves.isEmpty {

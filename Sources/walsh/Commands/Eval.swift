@@ -42,7 +42,7 @@ struct Eval: ParsableCommand {
       let all = try ChoiceQuestion.read(contentsOf: URL(filePath: questions))
       let result = try folder.model(activations: activations.precision(else: .float32)).answers(
         to: Array(all.prefix(text.limit ?? all.count)), encoding: encoding,
-        context: text.context ?? folder.architecture.contextLength, progress: bar.show)
+        context: text.context ?? folder.architecture.contextLength ?? .max, progress: bar.show)
       bar.clear()
       show(result)
     } else {

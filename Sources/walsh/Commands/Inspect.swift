@@ -125,7 +125,7 @@ struct Inspect: ParsableCommand {
 
   func firstWindows(_ folder: ModelFolder) throws -> [[Int]] {
     var text = text
-    if text.context == nil { text.context = min(2048, folder.architecture.contextLength) }
+    if text.context == nil { text.context = min(2048, folder.architecture.contextLength ?? .max) }
     return try text.windows(TokenEncoding(try folder.tokenizer())).windows.prefix(windows ?? 8).map(\.tokens)
   }
 

@@ -120,8 +120,10 @@ struct Quantize: ParsableCommand {
   ) throws -> Comparison? {
     guard let evaluate else { return nil }
     let text = try EvaluationText(contentsOf: URL(filePath: evaluate)).prefix(100)
-    let windows = try ScoringProtocol.documents(context: min(request.context, base.architecture.contextLength))
-      .windows(of: text, encoding: TokenEncoding(base.tokenizer()))
+    let windows = try ScoringProtocol.documents(
+      context: min(request.context, base.architecture.contextLength ?? .max)
+    )
+    .windows(of: text, encoding: TokenEncoding(base.tokenizer()))
     let comparison = try Comparison(
       base: base, candidates: [(request.label, try ModelFolder(destination))], on: windows, progress: bar.show)
     bar.clear()

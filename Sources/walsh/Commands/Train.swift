@@ -9,11 +9,12 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a small language model from the beginning.",
     discussion: """
-      Learns a Llama-style model, and its vocabulary, from plain text, JSON or JSON lines. The folder is a whole Hugging \
+      Learns a Llama or a Mamba, and its vocabulary, from plain text, JSON or JSON lines. The folder is a whole Hugging \
       Face model at any moment. Interrupted at any point, the same command with --resume ends in the same bytes.
 
       Examples:
         walsh train --layers 4 --width 256 --text stories.json --steps 1000 --batch 8 --context 256 --output tiny
+        walsh train --architecture mamba --layers 4 --width 144 --text stories.json --output scan
         walsh train --config training.yaml --recipe nvfp4 --output tiny4
         walsh train --resume --output tiny
         walsh train --recipe nvfp4 --explain

@@ -1,16 +1,24 @@
 import ArgumentParser
 import Foundation
+import WalshTensor
 import WalshTraining
 
 extension Schedule.Shape: ExpressibleByArgument {}
+extension ModelDimensions.Family: ExpressibleByArgument {}
 
 /// What to train, and how; each option overrides the configuration file.
 struct TrainOptions: ParsableArguments {
+  @Option(help: "What the blocks are.") var architecture: ModelDimensions.Family?
   @Option(help: ArgumentHelp("The number of blocks.", valueName: "n")) var layers: Int?
   @Option(help: ArgumentHelp("The width of the residual stream.", valueName: "n")) var width: Int?
   @Option(help: ArgumentHelp("Query heads per block.", valueName: "n")) var heads: Int?
   @Option(help: ArgumentHelp("Key and value heads per block.", valueName: "n")) var keyHeads: Int?
   @Option(help: ArgumentHelp("The width of the feed-forward network.", valueName: "n")) var intermediate: Int?
+  @Option(help: ArgumentHelp("States of a channel of a Mamba.", valueName: "n")) var states: Int?
+  @Option(help: ArgumentHelp("Channels of a Mamba as a multiple of the width.", valueName: "n")) var expand: Int?
+  @Option(help: ArgumentHelp("Taps of a Mamba's convolution.", valueName: "n")) var taps: Int?
+  @Option(help: ArgumentHelp("The width that a Mamba's step sizes are projected from.", valueName: "n"))
+  var stepRank: Int?
   @Option(help: ArgumentHelp("The most tokens of a vocabulary trained on the text.", valueName: "n"))
   var vocabulary: Int?
 
@@ -57,11 +65,20 @@ struct TrainOptions: ParsableArguments {
     func set<Value>(_ key: WritableKeyPath<TrainingConfiguration, Value>, _ value: Value?) {
       if let value { result[keyPath: key] = value }
     }
+    // Without this overload nil would be wrapped into an optional setting and erase what the file says.
+    func set<Value>(_ key: WritableKeyPath<TrainingConfiguration, Value?>, _ value: Value?) {
+      if let value { result[keyPath: key] = value }
+    }
+    set(\.model.architecture, architecture)
     set(\.model.layers, layers)
     set(\.model.width, width)
     set(\.model.heads, heads)
     set(\.model.keyHeads, keyHeads)
     set(\.model.intermediate, intermediate)
+    set(\.model.states, states)
+    set(\.model.expand, expand)
+    set(\.model.taps, taps)
+    set(\.model.stepRank, stepRank)
     set(\.model.vocabulary, vocabulary)
     set(\.text, text.isEmpty ? nil : text)
     set(\.tokenizer, tokenizer)

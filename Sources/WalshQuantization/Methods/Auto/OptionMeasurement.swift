@@ -65,7 +65,7 @@ struct OptionMeasurement {
   }
 
   private static func statistics(of x: Tensor) -> InputStatistics {
-    var inputs = InputStatistics(width: x.columns, collectingGram: false)
+    var inputs = InputStatistics(width: x.columns)
     inputs.add(x)
     return inputs
   }

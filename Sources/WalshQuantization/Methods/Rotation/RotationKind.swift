@@ -48,13 +48,15 @@ public enum RotationKind: String, Sendable, CaseIterable {
   }
 
   /// The rotation of a group's activation: behind attention one rotation shared by all heads, which folds into the values;
-  /// elsewhere one that acts at run time.
+  /// behind a projection one of the whole width, which folds into it; elsewhere one that acts at run time.
   func rotation(of group: LinearGroup, stream: RandomStream) throws(HadamardError) -> any LinearTransform {
-    guard case .valueHeads(_, let heads, _, let headSize) = group.source else {
-      return try rotation(of: group.width, place: .online, stream: stream)
+    switch group.source {
+    case .valueHeads(_, let heads, _, let headSize):
+      BlockDiagonalTransform(block: try rotation(of: headSize, place: .folded, stream: stream), count: heads)
+    case .projection: try rotation(of: group.width, place: .folded, stream: stream)
+    case .norm, .gatedProduct, .convolution, .gatedScan:
+      try rotation(of: group.width, place: .online, stream: stream)
     }
-    return BlockDiagonalTransform(
-      block: try rotation(of: headSize, place: .folded, stream: stream), count: heads)
   }
 
   /// The size of the repeated block: a divisor of `width`, and for all but `haar` a known Hadamard order.

@@ -12,6 +12,15 @@ import WalshTransforms
 /// | R3 | queries and keys behind the rotary embedding, when the cache is quantized | online |
 /// | R4 | input of the down projection | online |
 ///
+/// In Mamba, numbered as in MambaQuant:
+///
+/// | name | where | at run time |
+/// |---|---|---|
+/// | R1 | residual stream | folded |
+/// | R2 | input of the output projection | online |
+/// | R5 | input of the step projection | folded |
+/// | R6 | input of the selection, behind the convolution | online |
+///
 /// Source: Ashkboos et al., arXiv 2404.00456.
 public struct RotationMethod: QuantizationMethod {
   public static let name = "rotation"
@@ -62,6 +71,12 @@ public struct RotationMethod: QuantizationMethod {
         case .gatedProduct:
           guard usesOnlineRotations else { continue }
           plan.groups[group.id]?.transform = .fixed(try online.rotation(of: group, stream: stream("R4", layer)))
+        case .projection:
+          plan.groups[group.id]?.transform = .fixed(try online.rotation(of: group, stream: stream("R5", layer)))
+        case .convolution, .gatedScan:
+          guard usesOnlineRotations else { continue }
+          let stream = stream(group.source.schemeBase, layer)
+          plan.groups[group.id]?.transform = .fixed(try online.rotation(of: group, stream: stream))
         }
       }
     }

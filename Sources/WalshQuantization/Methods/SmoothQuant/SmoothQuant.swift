@@ -23,7 +23,9 @@ public struct SmoothQuantMethod: QuantizationMethod {
 
   public func plan(for outline: ModelOutline, preset: Preset, exceptions: LayerSelection) -> Plan {
     var plan = Plan.uniform(method: Self.name, outline, preset: preset, solver: solver, exceptions)
-    for id in plan.groups.keys { plan.groups[id]?.transform = .calibrated(SmoothingScales(strength: strength)) }
+    for group in outline.blocks.flatMap(\.groups) where group.source.absorbsScales {
+      plan.groups[group.id]?.transform = .calibrated(SmoothingScales(strength: strength))
+    }
     return plan
   }
 }
@@ -35,25 +37,36 @@ public struct SmoothingScales: TransformCalibration {
 
   public var description: String { "smoothing \(strength)" }
 
+  public func shape(for group: LinearGroup) -> any LinearTransform {
+    DiagonalTransform(Array(repeating: 1, count: group.width))
+  }
+
   public func transform(
     for group: LinearGroup, weights: [Tensor], inputs: InputStatistics
   ) -> any LinearTransform {
-    let weightMax = weights.dropFirst().reduce(weights[0].columnMaxMagnitudes) {
-      $0.combined(with: $1.columnMaxMagnitudes) { max($0, $1) }
-    }
-    let activationMax = shared(inputs.columnMaxMagnitudes, in: group)
-    let sharedWeightMax = shared(weightMax, in: group)
+    let activationMax = group.sharedByValueHead(inputs.columnMaxMagnitudes)
+    let weightMax = group.sharedByValueHead(Self.columnMaxMagnitudes(of: weights))
     // A channel that is always zero on either side has nothing to move.
-    let scales = activationMax.combined(with: sharedWeightMax) { x, w in
+    let scales = activationMax.combined(with: weightMax) { x, w in
       guard x > 0, w > 0 else { return 1 }
       return Float(pow(Double(w), 1 - strength) / pow(Double(x), strength))
     }
     return DiagonalTransform(scales.values)
   }
 
-  /// Behind attention, heads that share a value head must share their scales, so they share their maxima.
-  private func shared(_ maxima: Tensor, in group: LinearGroup) -> Tensor {
-    guard case .valueHeads(_, let heads, let keyHeads, let headSize) = group.source else { return maxima }
+  /// The largest magnitude of each column of all `weights`, of which there is at least one.
+  static func columnMaxMagnitudes(of weights: [Tensor]) -> Tensor {
+    weights.dropFirst().reduce(weights[0].columnMaxMagnitudes) {
+      $0.combined(with: $1.columnMaxMagnitudes) { max($0, $1) }
+    }
+  }
+}
+
+extension LinearGroup {
+  /// The maxima that scales follow from: behind attention, heads that share a value head must share their scales, so that
+  /// the values absorb them, and therefore share their maxima.
+  func sharedByValueHead(_ maxima: Tensor) -> Tensor {
+    guard case .valueHeads(_, let heads, let keyHeads, let headSize) = source else { return maxima }
     let values = maxima.values
     let repeats = heads / keyHeads
     return Tensor(

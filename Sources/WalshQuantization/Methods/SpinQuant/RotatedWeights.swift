@@ -53,7 +53,8 @@ struct RotatedWeights: WeightSource {
 
   func inputStage(of group: LinearGroup) throws -> InputStage {
     InputStage(
-      transform: fixedTransform(of: group), activation: plan[group].activations.map { ActivationQuantizer(format: $0) })
+      transform: fixedTransform(of: group),
+      activation: plan[group].activations.map { ActivationQuantizer(format: $0) })
   }
 
   func keyStage(of site: ModelOutline.AttentionSite) throws -> KeyStage {

@@ -31,7 +31,8 @@ public struct RotationLearning: PlanPreparation {
       settings.learningRate.isFinite
     else {
       throw QuantizationError(
-        "spinquant \(settings)", "steps, batch and learning rate are above zero, and sequences have two tokens or more.")
+        "spinquant \(settings)",
+        "steps, batch and learning rate are above zero, and sequences have two tokens or more.")
     }
     for group in outline.blocks.flatMap(\.groups) {
       if case .calibrated(let calibration) = plan[group].transform {
@@ -62,7 +63,7 @@ public struct RotationLearning: PlanPreparation {
     let stream = outline.hiddenSize * (outline.blocks.count + 4)
     // Of a block in its backward pass: every activation in Float32 with what quantizers and products keep and their
     // gradients; logits with their gradient and one copy; weights rotated, rounded, and their gradients.
-    let perToken = stream + 6 * activations + 3 * (embedding.shape.first ?? 0)
+    let perToken = stream + 3 * activations + 3 * (embedding.shape.first ?? 0)
     let cayley = 10 * outline.hiddenSize * outline.hiddenSize
     return 4 * (model + 4 * largestBlock + tokens * perToken) + 8 * cayley
   }
@@ -135,7 +136,8 @@ public struct RotationLearning: PlanPreparation {
       }
     }
     if let first = state.losses.first, let last = state.losses.last {
-      plan.remarks.append("\(self); loss \(short(first)) in front of the first step, \(short(last)) in front of the last")
+      plan.remarks.append(
+        "\(self); loss \(short(first)) in front of the first step, \(short(last)) in front of the last")
     }
     return plan
   }

@@ -1,5 +1,4 @@
 import Foundation
-import WalshTensor
 
 /// Adam with decoupled weight decay.
 ///

@@ -1,0 +1,6 @@
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
+#define FN(x) x##_avx512
+#include "selective_scan_impl.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,2 @@
+#define FN(x) x##_base
+#include "selective_scan_impl.h"
