@@ -47,7 +47,7 @@ struct AutoCommandTests {
     defer { try? FileManager.default.removeItem(at: folder) }
     let output = folder.appending(path: "out")
     let cases: [(arguments: [String], status: Int32, named: String)] = [
-      (["--to", "MXFP4", "--method", "auto", "--budget", "3", "--calibration", stories], 1, "MXFP4 with 4.25 bits"),
+      (["--to", "MXFP4", "--method", "auto", "--budget", "3", "--calibration", stories], 1, "MXFP4 with 4.271 bits"),
       (["--to", "MXFP4", "--method", "gptq", "--budget", "5", "--calibration", stories], 64, "--method auto"),
       (["--to", "MXFP4", "--method", "auto"], 64, "--calibration"),
       (["--to", "full", "--method", "auto", "--calibration", stories], 1, "rounds no weights"),
