@@ -30,8 +30,13 @@ extension ChannelStudy {
     let weights = try ModelWeights(folder)
     let groups = try weights.walk(windows, progress: progress) { block, streams in
       var inputs: [String: InputStatistics] = [:]
+      var transforms: [String: [GroupTransform]] = [:]
       for group in block.outline.groups {
-        inputs[group.id] = InputStatistics(width: group.width)
+        let made = try candidates.map { try $0.transform(of: group, format: format, seed: seed) }
+        // The rows that any of them asks for.
+        let rows = made.map(\.needs.rows).max() ?? 0
+        inputs[group.id] = InputStatistics(width: group.width, needs: InputStatistics.Needs(rows: rows))
+        transforms[group.id] = made
       }
       for stream in streams {
         _ = block(stream, state: nil) { group, activation in
@@ -41,9 +46,8 @@ extension ChannelStudy {
       }
       return try block.outline.groups.map { group in
         let layers = try group.layers.map { try weights.source.linear($0).denseWeight }
-        return try candidates.map { candidate in
-          let transform = try candidate.transform(of: group, seed: seed)
-            .resolved(for: group, weights: layers, inputs: inputs[group.id])
+        return try zip(candidates, transforms[group.id] ?? []).map { candidate, made in
+          let transform = try made.resolved(for: group, weights: layers, inputs: inputs[group.id])
           return GroupMeasurement(
             candidate.name, group, layers: layers, transform: transform, format: format)
         }
@@ -150,10 +154,14 @@ private struct GroupMeasurement {
     let fitted = format.fitted(toWidth: group.width)
     let inverse = transform?.inverseTranspose
     let exact = layers.map { layer in inverse.map { layer.transformed(by: $0) } ?? layer }
-    let amax = fitted.isTwoLevel ? exact.map(\.maxMagnitude).max() : nil
-    let rounded = exact.map { Quantizer(format: fitted).fakeQuantize($0, amax: amax) }
+    // A width that no reader can pack stays in full precision.
+    let amax = fitted?.isTwoLevel == true ? exact.map(\.maxMagnitude).max() : nil
+    let rounded = exact.map { layer in
+      fitted.map { Quantizer(format: $0).fakeQuantize(layer, amax: amax) } ?? layer
+    }
     self.init(
-      name, group, InputStage(transform: transform, activation: ActivationQuantizer(format: fitted)), exact, rounded)
+      name, group, InputStage(transform: transform, activation: fitted.map { ActivationQuantizer(format: $0) }),
+      exact, rounded)
     for index in layers.indices {
       let norm = exact[index].sumOfSquares
       treatment.layers[index].weightError = norm > 0 ? (exact[index] - rounded[index]).sumOfSquares / norm : 0
@@ -190,6 +198,11 @@ private struct GroupMeasurement {
 }
 
 extension GroupTransform {
+  /// What its calibration looks at beside the largest magnitudes.
+  var needs: InputStatistics.Needs {
+    if case .calibrated(let calibration) = self { calibration.needs } else { InputStatistics.Needs() }
+  }
+
   /// The transform itself; nil for none, and for one that is learned with its whole block.
   func resolved(
     for group: LinearGroup, weights: [Tensor], inputs: InputStatistics?

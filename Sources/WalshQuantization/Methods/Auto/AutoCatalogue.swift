@@ -65,6 +65,8 @@ struct AutoCatalogue {
       try made("rotation hadamard", .rotation) { $0.rotation = .hadamard },
       try made("rotation block32", .rotation) { $0.rotation = .block32 },
       try made("quarot", .quarot),
+      try made("mr-gptq", .mrGPTQ),
+      try made("duquant++ gptq", .duQuantPlusPlus) { $0.solver = gptq },
     ]
   }
 }

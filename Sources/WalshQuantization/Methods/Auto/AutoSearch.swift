@@ -206,11 +206,12 @@ struct AutoSearch: PlanPreparation {
     for group in groups {
       guard let index = choice[group.id] else { continue }
       let option = options(state, stream, group)[index]
-      let format = catalogue.formats[option.format]
+      let weights = catalogue.formats[option.format]?.fitted(toWidth: group.width)
       plan.groups[group.id] = GroupPlan(
-        transform: try catalogue.transforms[option.transform].transform(of: group, seed: request.seed),
-        solver: catalogue.solvers[option.solver].weightSolver, weights: format?.fitted(toWidth: group.width),
-        activations: format == nil ? nil : request.preset.activations)
+        transform: try catalogue.transforms[option.transform].transform(
+          of: group, format: request.preset.activations ?? request.preset.weights ?? .mxfp4, seed: request.seed),
+        solver: catalogue.solvers[option.solver].weightSolver, weights: weights,
+        activations: weights == nil ? nil : request.preset.activations)
     }
     if stream == .rotated { plan.residual = try residual() }
     if request.preset.cache != nil, request.usesOnlineRotations, let site = outline.blocks.first?.attention {

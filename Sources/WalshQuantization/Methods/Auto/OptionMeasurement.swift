@@ -34,13 +34,15 @@ struct OptionMeasurement {
 
   /// All options, transforms outermost.
   func results() throws -> [Result] {
-    let inputs = Self.statistics(of: fit)
+    let format = catalogue.request.preset.activations ?? catalogue.request.preset.weights ?? .mxfp4
     var results: [Result] = []
     var plain: [Int: [Double]] = [:]
     let exact = weights.map { held.matmulTransposed($0) }
     for (index, candidate) in catalogue.transforms.enumerated() {
-      let transform = try candidate.transform(of: group, seed: seed)
-        .resolved(for: group, weights: weights, inputs: inputs)
+      let recipe = try candidate.transform(of: group, format: format, seed: seed)
+      var inputs = InputStatistics(width: group.width, needs: recipe.needs)
+      inputs.add(fit)
+      let transform = try recipe.resolved(for: group, weights: weights, inputs: inputs)
       for (format, solver, losses) in try losses(transform, exact) {
         let key = format * catalogue.solvers.count + solver
         if index == 0 { plain[key] = losses }
@@ -62,12 +64,6 @@ struct OptionMeasurement {
     let gain = gains.reduce(0, +) / count
     let spread = gains.reduce(0) { $0 + ($1 - gain) * ($1 - gain) } / max(1, count - 1)
     return gain > 2 * (spread / count).squareRoot() && gain > leastGain * plain.reduce(0, +) / count
-  }
-
-  private static func statistics(of x: Tensor) -> InputStatistics {
-    var inputs = InputStatistics(width: x.columns)
-    inputs.add(x)
-    return inputs
   }
 
   /// The loss of every token behind `transform`, for each format and solver.
