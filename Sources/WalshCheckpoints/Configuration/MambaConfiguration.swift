@@ -44,8 +44,6 @@ public struct MambaConfiguration: Equatable, Sendable {
     public let timeStepScale: Double
     /// Whether they are all at the upper end instead of uniform.
     public let hasConstantTimeStepWeights: Bool
-    /// Whether layers that write to the residual stream are divided by the root of the number of blocks.
-    public let rescalesResidual: Bool
   }
 
   /// The `model_type`.
@@ -153,7 +151,6 @@ extension MambaConfiguration.Initialization {
     timeStepScale = try fields.number("time_step_scale", in: positive) ?? 1
     hasConstantTimeStepWeights =
       try fields.choice("time_step_init_scheme", of: ["random": false, "constant": true]) ?? false
-    rescalesResidual = try fields.flag("rescale_prenorm_residual") ?? isOriginal
   }
 }
 

@@ -24,7 +24,7 @@ extension Tensor {
     let result = Tensor(shape: shape) { y in
       Tensor.withPointers(self, weight, bias ?? self, past ?? self) { x, w, b, before in
         guard let y = y.baseAddress else { return }
-        texts.forEachChunk { text, tokens in
+        texts.forEachChunk { _, text, tokens in
           walsh_causal_convolution(
             InstructionSet.best.rawValue, x + text, past == nil ? nil : before, w, bias == nil ? nil : b, y + text,
             texts.channels, taps, tokens.lowerBound, tokens.count)
@@ -50,12 +50,12 @@ extension Tensor {
       Tensor(shape: shape) { out in
         Tensor.withPointers(self, weight, gradient, gradient) { x, w, g, _ in
           guard let sums = sums.baseAddress, let out = out.baseAddress else { return }
-          texts.forEachChunk { text, tokens in
+          texts.forEachChunk { chunk, text, tokens in
             if isWanted[0] {
               walsh_causal_convolution_input_gradient(
                 isa, g + text, w, out + text, texts.tokens, texts.channels, taps, tokens.lowerBound, tokens.count)
             }
-            let part = sums + texts.chunk(text: text, token: tokens.lowerBound) * width
+            let part = sums + chunk * width
             walsh_causal_convolution_weight_gradient(
               isa, x + text, g + text, part, part + taps * texts.channels, texts.channels, taps, tokens.lowerBound,
               tokens.count)
@@ -66,60 +66,5 @@ extension Tensor {
     let totals = sums.columnSums().reshaped(to: [taps + 1, texts.channels])
     let all = [isWanted[0] ? inputGradient : nil, totals.rows(0..<taps), totals.row(taps)]
     return Array(all.prefix(isWanted.count))
-  }
-}
-
-/// Texts of one length whose tokens are rows of channels, cut into chunks of tokens.
-struct TextShape {
-  /// How many texts there are, each of how many tokens, each of how many channels.
-  let texts, tokens, channels: Int
-
-  /// - Precondition: `x` has the shape `[tokens, channels]` or `[texts, tokens, channels]`.
-  init(of x: Tensor) {
-    precondition(
-      x.rank == 2 || x.rank == 3,
-      "Tokens have a shape [tokens, channels] or [texts, tokens, channels], not \(x.shape).")
-    texts = x.rank == 3 ? x.shape[0] : 1
-    tokens = x.shape[x.rank - 2]
-    channels = x.columns
-  }
-
-  /// The tokens of a chunk, some 64 KiB of values.
-  private var chunkTokens: Int { 1 + (1 << 14) / max(1, channels) }
-  private var chunksPerText: Int { (tokens + chunkTokens - 1) / chunkTokens }
-  /// The number of chunks of all texts.
-  var chunkCount: Int { texts * chunksPerText }
-
-  /// The number of the chunk that begins at `token` of the text whose first value is number `text`.
-  func chunk(text: Int, token: Int) -> Int {
-    text / max(1, tokens * channels) * chunksPerText + token / chunkTokens
-  }
-
-  /// Calls `body`, on several threads, with the number of the first value of a text and a chunk of its tokens.
-  func forEachChunk(_ body: (_ text: Int, _ tokens: Range<Int>) -> Void) {
-    Parallel.forEach(chunkCount) { i in
-      let start = i % chunksPerText * chunkTokens
-      body(i / chunksPerText * tokens * channels, start..<min(tokens, start + chunkTokens))
-    }
-  }
-}
-
-extension Tensor {
-  /// Calls `body` with the first value of each of four tensors, unless one is empty.
-  static func withPointers(
-    _ a: Tensor, _ b: Tensor, _ c: Tensor, _ d: Tensor,
-    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
-  ) {
-    a.withUnsafeBufferPointer { a in
-      b.withUnsafeBufferPointer { b in
-        c.withUnsafeBufferPointer { c in
-          d.withUnsafeBufferPointer { d in
-            guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress, let d = d.baseAddress
-            else { return }
-            body(a, b, c, d)
-          }
-        }
-      }
-    }
   }
 }

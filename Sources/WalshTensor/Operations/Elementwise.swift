@@ -154,4 +154,22 @@ extension Tensor {
       }
     }
   }
+
+  /// Calls `body` with the first value of each of four tensors, unless one is empty.
+  static func withPointers(
+    _ a: Tensor, _ b: Tensor, _ c: Tensor, _ d: Tensor,
+    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
+  ) {
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        c.withUnsafeBufferPointer { c in
+          d.withUnsafeBufferPointer { d in
+            guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress, let d = d.baseAddress
+            else { return }
+            body(a, b, c, d)
+          }
+        }
+      }
+    }
+  }
 }

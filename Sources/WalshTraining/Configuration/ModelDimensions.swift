@@ -119,7 +119,10 @@ public struct ModelDimensions: Sendable, Hashable {
     ]
   }
 
-  /// The initialisation of `state-spaces/mamba`.
+  /// The sizes and the initialisation of `state-spaces/mamba`.
+  ///
+  /// `rescale_prenorm_residual` is false although `MambaInitialization` rescales: where it is true, transformers divides
+  /// `out_proj` once more whenever it loads the model (seen in 5.24).
   private var mamba: JSONObject {
     let expand = expand ?? 2
     return [
@@ -128,7 +131,7 @@ public struct ModelDimensions: Sendable, Hashable {
       "expand": .number(.init(expand)), "intermediate_size": .number(.init(expand * width)),
       "conv_kernel": .number(.init(taps ?? 4)), "time_step_rank": .number(.init(stepRank ?? (width + 15) / 16)),
       "use_bias": false, "use_conv_bias": true, "hidden_act": "silu", "layer_norm_epsilon": 1e-5,
-      "initializer_range": 0.02, "rescale_prenorm_residual": true, "residual_in_fp32": true,
+      "initializer_range": 0.02, "rescale_prenorm_residual": false, "residual_in_fp32": true,
       "time_step_init_scheme": "random", "time_step_min": 0.001, "time_step_max": 0.1, "time_step_floor": 0.0001,
       "time_step_scale": 1.0,
     ]

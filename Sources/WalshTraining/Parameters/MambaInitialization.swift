@@ -41,8 +41,7 @@ struct MambaInitialization {
       if start.hasConstantTimeStepWeights { return Tensor(shape: shape, repeating: Float(bound)) }
       return uniform(shape, within: bound, stream)
     }
-    let writes = name.hasSuffix("out_proj.weight") && start.rescalesResidual
-    let damping = writes ? 1 / Double(configuration.layerCount).squareRoot() : 1
+    let damping = name.hasSuffix("out_proj.weight") ? 1 / Double(configuration.layerCount).squareRoot() : 1
     return uniform(shape, within: damping / Double(shape[shape.count - 1]).squareRoot(), stream)
   }
 

@@ -19,7 +19,7 @@ struct MambaConfigurationTests {
     #expect(mamba.beginToken == 0 && mamba.endTokens == [0])
     let start = mamba.initialization
     #expect(start.deviation == 0.1 && start.timeSteps == 0.001...0.1 && start.timeStepFloor == 1e-4)
-    #expect(start.timeStepScale == 1 && !start.hasConstantTimeStepWeights && !start.rescalesResidual)
+    #expect(start.timeStepScale == 1 && !start.hasConstantTimeStepWeights)
   }
 
   @Test("Every field is read, and keys of other libraries are ignored")
@@ -36,8 +36,7 @@ struct MambaConfigurationTests {
     #expect(mamba.stateSize == 7 && mamba.convolutionSize == 3 && mamba.timeStepRank == 5 && mamba.layerCount == 2)
     #expect(mamba.normEpsilon == 0.001 && mamba.hasProjectionBias && !mamba.hasConvolutionBias)
     #expect(!mamba.tiesEmbeddings && mamba.beginToken == 4 && mamba.endTokens == [5, 6])
-    #expect(mamba.initialization.deviation == 0.02 && mamba.initialization.rescalesResidual)
-    #expect(mamba.initialization.hasConstantTimeStepWeights)
+    #expect(mamba.initialization.deviation == 0.02 && mamba.initialization.hasConstantTimeStepWeights)
   }
 
   @Test("The spelling of the original checkpoints is read without a model_type")

@@ -85,6 +85,8 @@ struct MambaTrainingTests {
     let c = try folder.configuration.mamba()
     #expect(c.stateSize == 4 && c.timeStepRank == 16 && c.intermediateSize == 64 && c.tiesEmbeddings)
     #expect(folder.architecture.contextLength == nil)
+    // Where it is true, transformers divides the output projections of every model that it loads.
+    #expect(folder.configuration.json["rescale_prenorm_residual"] == false)
     let model = try folder.model()
     let windows = run.trainer.loader.windows
     let losses = (0..<windows.count).flatMap { index in
