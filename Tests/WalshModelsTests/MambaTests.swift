@@ -57,7 +57,7 @@ struct MambaTests {
     }
   }
 
-  @Test("Memory does not grow with the text, nor does the time of a token")
+  @Test("Memory does not grow with the text")
   func constant() throws {
     let golden = try GoldenModel("mamba")
     let state = golden.model.makeState()
@@ -65,20 +65,10 @@ struct MambaTests {
     let bytes = 2 * 4 * (3 * 64 + 8 * 64)
     #expect(state.byteCount == bytes)
 
-    /// The least time of a few tokens, which other programs disturb least.
-    func seconds() -> Double {
-      (0..<40).map { _ in
-        let start = ContinuousClock.now
-        for _ in 0..<5 { _ = golden.model.nextLogits(after: [7], state: state) }
-        return start.duration(to: .now) / .seconds(1)
-      }.min() ?? 0
-    }
     _ = golden.model.nextLogits(after: [1, 2, 3], state: state)
-    let early = seconds()
     _ = golden.model.nextLogits(after: (0..<5000).map { $0 % 64 }, state: state)
     #expect(state.byteCount == bytes)
-    #expect(seconds() < 2 * early)
-    #expect(state.blocks.allSatisfy { $0.tokenCount == 5403 })
+    #expect(state.blocks.allSatisfy { $0.tokenCount == 5003 })
   }
 
   @Test("Logits are the same bits with one and two threads")
