@@ -91,7 +91,8 @@ struct MambaLayerTests {
     for (name, difference) in Self.stated {
       #expect((try #require(found[name]) - trace(name)).maxMagnitude <= 2 * difference, "\(name)")
     }
-    #expect(selected.columns(48..<64) == (try trace("B")) && selected.columns(64..<80) == (try trace("C")))
+    let (b, c) = (try trace("B"), try trace("C"))
+    #expect(selected.columns(48..<64) == b && selected.columns(64..<80) == c)
   }
 
   @Test("The block has the trace's activations in front of each of its layers", arguments: [false, true])

@@ -135,7 +135,6 @@ extension ModelDimensions {
     try node.read(
       into: &self,
       [
-        "architecture": { $0.architecture = try $1.choice() },
         "layers": { $0.layers = try $1.integer() },
         "width": { $0.width = try $1.integer() },
         "heads": { $0.heads = try $1.integer() },
@@ -145,6 +144,7 @@ extension ModelDimensions {
         "vocabulary": { $0.vocabulary = try $1.integer() },
         "tie": { $0.tie = try $1.flag() },
         "rope-theta": { $0.ropeTheta = try $1.number() },
+        "architecture": { $0.architecture = try $1.choice() },
         "states": { $0.states = try $1.integer() },
         "expand": { $0.expand = try $1.integer() },
         "taps": { $0.taps = try $1.integer() },
