@@ -30,6 +30,7 @@ public struct ModelOutline: Sendable {
     /// The number of key heads, and of value heads.
     public let keyHeads: Int
 
+    /// An attention with `heads` query heads of `headSize` that share `keyHeads` key and value heads.
     public init(path: String, headSize: Int, heads: Int, keyHeads: Int) {
       self.path = path
       self.headSize = headSize

@@ -48,6 +48,7 @@ public protocol DecoderBlock: Sendable {
 }
 
 extension DecoderBlock {
+  /// Runs one token through `callAsFunction`, whose tensors are new for every token: for blocks without a way of their own.
   public func advance(_ workspace: DecodeWorkspace, state: any DecoderState) {
     workspace.stream = self(workspace.stream, state: state, observer: nil)
   }

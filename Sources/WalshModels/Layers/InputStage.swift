@@ -101,6 +101,7 @@ public struct ActivationQuantizer: Sendable {
   /// The logits of `clip` while they are learned: the rounded activation is differentiable by them.
   public let logits: ClipLogits?
 
+  /// A quantizer to `format`, with the tensor scale that `amax` fixes and ratios by which the ends of each row are clipped.
   public init(format: NumericFormat, amax: Float? = nil, clip: ClipRatio = .none) {
     self.format = format
     self.amax = amax

@@ -15,5 +15,6 @@ public protocol WeightSource {
 }
 
 extension WeightSource {
+  /// The weight `name` in Float32: for sources that hold no other width.
   public func matrix(_ name: String) throws -> Linear.Weight { .dense(try tensor(name)) }
 }

@@ -3,6 +3,8 @@ import WalshTensor
 
 /// One token's way through a block: what `callAsFunction` computes with a state, in the workspace's memory.
 extension LlamaBlock {
+  /// Replaces the residual stream in `workspace`, a row for one token, by the one behind this block, and remembers the token
+  /// in `state`: the bits of `callAsFunction`.
   public func advance(_ workspace: DecodeWorkspace, state: any DecoderState) {
     guard let cache = state as? KeyValueCache else {
       preconditionFailure("A Llama block keeps its state in a key-value cache.")

@@ -59,6 +59,7 @@ public struct LlamaBlock: DecoderBlock {
     projections = zip(stages, [[q, k, v], [o], [gate, up], [down]]).map { GroupProjection($0, $1) }
   }
 
+  /// A key-value cache that has seen no token.
   public func makeState() -> any DecoderState {
     KeyValueCache(
       width: configuration.keyValueHeadCount * configuration.headSize, headSize: configuration.headSize,

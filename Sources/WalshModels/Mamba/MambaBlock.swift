@@ -44,6 +44,7 @@ public struct MambaBlock: DecoderBlock {
     output = try weights.linear(mixer + "out_proj")
   }
 
+  /// The states of convolution and scan before the first token: zeros.
   public func makeState() -> any DecoderState {
     MambaState(
       taps: configuration.convolutionSize, states: configuration.stateSize, channels: configuration.intermediateSize)

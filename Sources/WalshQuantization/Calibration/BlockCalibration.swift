@@ -73,6 +73,7 @@ public struct CalibratedBlock: Sendable {
   /// How the calibration went.
   public var report: CalibrationReport?
 
+  /// Nothing decided: no transform, no clip.
   public init() {}
 }
 

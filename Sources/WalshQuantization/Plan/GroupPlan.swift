@@ -62,6 +62,7 @@ public struct LearnedShape: Sendable, Hashable, CustomStringConvertible {
   /// Whether the right matrix is folded, as it is behind attention.
   public var foldsRight = false
 
+  /// Nothing learned.
   public init() {}
 
   var isEmpty: Bool { !scales && left == nil && right == nil }

@@ -67,9 +67,7 @@ struct BenchModel: ParsableCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    for (name, value) in [("--prompt", prompt), ("--tokens", tokens), ("--rounds", rounds)] where value < 1 {
-      throw ValidationError("\(name) \(value): it is at least 1.")
-    }
+    try requirePositive([("--prompt", prompt), ("--tokens", tokens), ("--rounds", rounds)])
   }
 
   func run() throws {
@@ -115,12 +113,10 @@ struct BenchFlatQuant: ParsableCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    for (name, value) in [
+    try requirePositive([
       ("--width", width), ("--feed-forward", feedForward), ("--heads", heads), ("--blocks", blocks),
       ("--samples", samples), ("--context", context), ("--epochs", epochs),
-    ] where value < 1 {
-      throw ValidationError("\(name) \(value): it is at least 1.")
-    }
+    ])
     guard width % heads == 0, width / heads % 2 == 0 else {
       throw ValidationError("--heads \(heads): heads must divide the width \(width) into even sizes.")
     }
@@ -142,5 +138,12 @@ struct BenchFlatQuant: ParsableCommand {
     print("method      \((result.rate / 1e9).fixed(1)) GFLOP/s of \((result.operations / 1e9).fixed(0)) GFLOP")
     print("products    \((result.productRate / 1e9).fixed(1)) GFLOP/s")
     print("share       \((100 * result.share).fixed(1)) %")
+  }
+}
+
+/// Refuses the first option whose value is below 1.
+private func requirePositive(_ options: [(name: String, value: Int)]) throws {
+  for (name, value) in options where value < 1 {
+    throw ValidationError("\(name) \(value): it is at least 1.")
   }
 }

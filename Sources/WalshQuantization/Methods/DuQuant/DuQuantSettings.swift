@@ -26,6 +26,7 @@ public struct DuQuantSettings: MethodSettings {
   /// The rows of the calibration activations that rotations are searched on.
   public var rows = 2048
 
+  /// The paper's settings.
   public init() {}
 
   public var entries: [(key: String, value: String)] {

@@ -48,6 +48,7 @@ public struct DuQuantPlusPlusSettings: MethodSettings {
   /// The rows of the calibration activations that rotations are searched on.
   public var rows = 2048
 
+  /// The defaults.
   public init() {}
 
   public var entries: [(key: String, value: String)] {

@@ -43,6 +43,7 @@ public struct FlatQuantSettings: Sendable, Hashable {
   /// What scales begin with.
   public var scaleStart = ScaleStart.smooth
 
+  /// The settings of the method's code.
   public init() {}
 
   /// The settings that differ from the defaults, such as `5 epochs, inverse`; empty when none does.

@@ -107,10 +107,6 @@ extension Tensor {
 }
 
 extension Matrix {
-  fileprivate func scaled(by factor: Double) -> Matrix {
-    Matrix(rows: rows, columns: columns, values: values.map { $0 * factor })
-  }
-
   /// An upper bound of the largest singular value: the smaller of the Frobenius norm and √(‖A‖₁·‖A‖∞).
   fileprivate var operatorNormBound: Double {
     var columnSums = [Double](repeating: 0, count: columns)

@@ -21,6 +21,7 @@ public struct MRGPTQSettings: MethodSettings {
   /// How static scales are chosen.
   public var scales = Scales.search
 
+  /// The defaults.
   public init() {}
 
   public var entries: [(key: String, value: String)] {

@@ -78,8 +78,4 @@ extension Matrix {
   fileprivate func adding(_ other: Matrix, times factor: Double) -> Matrix {
     Matrix(rows: rows, columns: columns, values: zip(values, other.values).map { $0 + factor * $1 })
   }
-
-  fileprivate func scaled(by factor: Double) -> Matrix {
-    Matrix(rows: rows, columns: columns, values: values.map { $0 * factor })
-  }
 }
